@@ -1,0 +1,3 @@
+//! x
+pub mod kind;
+pub mod kinds;
