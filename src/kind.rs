@@ -110,13 +110,19 @@ pub struct SessionKind {
     pub parent_session: Option<ParentSession>,
     /// Enforced references.
     pub parents: &'static [ParentLink],
-    /// Whether the entity carries inner rows named `CloudFailoverTasks`.
-    pub inner_rows: bool,
+    /// The rows inside an entity, which have no identity of their own.
+    pub inner: Option<Inner>,
     /// Every column but those that the store adds (`em_id`, `extra`, `first_seen_at`, …).
     pub columns: &'static [Column],
 }
 
 impl SessionKind {
+    /// The type as the decoder and the stores see it.
+    #[must_use]
+    pub const fn entity(&self) -> Entity {
+        Entity { name: self.name, table: self.table, parents: self.parents, inner: self.inner, columns: self.columns }
+    }
+
     /// The position of a column among [`SessionKind::columns`].
     #[must_use]
     pub const fn position(&self, name: &str) -> Option<usize> {
@@ -131,14 +137,35 @@ impl SessionKind {
     }
 }
 
-/// A type of object that sessions hang below, read whole at every wide pass.
+/// A type of row as the decoder and the stores see it: a session type without what only a sync asks for, or one of
+/// the objects that sessions hang below, which are read whole at every wide pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ParentKind {
-    /// The API's query type.
+pub struct Entity {
+    /// The API's query type, which is the Type attribute of its rows too.
     pub name: &'static str,
-    /// The table it lands in; three types share `jobs`.
+    /// The table it lands in; three types of job share one.
     pub table: &'static str,
-    /// The row element's Type attribute.
+    /// Enforced references.
+    pub parents: &'static [ParentLink],
+    /// The rows inside an entity.
+    pub inner: Option<Inner>,
+    /// Every column but those that the store adds.
+    pub columns: &'static [Column],
+}
+
+/// Rows inside an entity: the children of the element named `container`, wherever in the entity it is. They are
+/// keyed by their owner and their position, from 0, and replaced as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inner {
+    /// The element whose children are the rows.
+    pub container: &'static str,
+    /// The table they land in.
+    pub table: &'static str,
+    /// The column of the owner's UID.
+    pub owner: &'static str,
+    /// The column of the position.
+    pub position: &'static str,
+    /// All other columns.
     pub columns: &'static [Column],
 }
 

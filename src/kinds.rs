@@ -4,8 +4,8 @@
 //! too, so that it can be compared with that page line by line.
 
 use crate::kind::{
-    Column, ParentKind, ParentLink, ParentSession, QueryNames, SessionKind, Source, attr, bigint, boolean, elem, json,
-    position, text, time, uid,
+    Column, Entity, Inner, ParentLink, ParentSession, QueryNames, SessionKind, Source, attr, bigint, boolean, elem,
+    json, position, text, time, uid,
 };
 
 const MOST: QueryNames = QueryNames { uid: "UID", creation: "CreationTime", end: "EndTime" };
@@ -32,6 +32,37 @@ const POLICY: ParentLink = ParentLink {
     type_column: Some(("policy_type", "policy_type")),
 };
 
+/// The rows inside a cloud failover session; the list and its rows have the same name.
+const FAILOVER_TASKS: Inner = Inner {
+    container: "CloudFailoverTasks",
+    table: "cloud_failover_task_sessions",
+    owner: "session_uid",
+    position: "task_position",
+    columns: &[
+        text("vm_name", attr("VmName")),
+        uid("vm_replica_point_uid", Source::Related("CloudVmReplicaPoint")),
+        time("creation_time", elem("CreationTimeUTC")),
+        time("end_time", elem("EndTimeUTC")),
+        text("state", elem("State")),
+        text("result", elem("Result")),
+        bigint("progress", elem("Progress")),
+        text("failure_message", elem("FailureMessage")),
+    ],
+};
+
+/// The machines of a cloud failover plan: `CloudFailoveredVm`, or `CloudFailoverPlanVm` from older servers.
+const PLAN_VMS: Inner = Inner {
+    container: "Includes",
+    table: "cloud_failover_plan_vms",
+    owner: "plan_uid",
+    position: "vm_position",
+    columns: &[
+        uid("failover_plan_vm_uid", elem("FailoverPlanVMId")),
+        text("name", elem("Name")),
+        bigint("boot_order", elem("Order")),
+    ],
+};
+
 /// Every session type that the API can list, parents before the tasks that hang below them.
 pub const KINDS: &[SessionKind] = &[
     SessionKind {
@@ -42,7 +73,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: STOPPED,
         parent_session: None,
         parents: &[SERVER, JOB],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -69,7 +100,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: STOPPED,
         parent_session: None,
         parents: &[SERVER, JOB],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -95,7 +126,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: COMPLETED,
         parent_session: Some(ParentSession { kind: "BackupJobSession", link: "job_session_uid", filled: "job_uid" }),
         parents: &[SERVER],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -122,7 +153,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: COMPLETED,
         parent_session: Some(ParentSession { kind: "ReplicaJobSession", link: "job_session_uid", filled: "job_uid" }),
         parents: &[SERVER],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -149,7 +180,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: STOPPED,
         parent_session: None,
         parents: &[SERVER],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -176,7 +207,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: STOPPED,
         parent_session: None,
         parents: &[SERVER],
-        inner_rows: true,
+        inner: Some(FAILOVER_TASKS),
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -201,7 +232,7 @@ pub const KINDS: &[SessionKind] = &[
         finished: STOPPED,
         parent_session: None,
         parents: &[SERVER, POLICY],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -231,7 +262,7 @@ pub const KINDS: &[SessionKind] = &[
             filled: "policy_uid",
         }),
         parents: &[SERVER],
-        inner_rows: false,
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -250,18 +281,6 @@ pub const KINDS: &[SessionKind] = &[
     },
 ];
 
-/// The rows inside a cloud failover session. They have no UID: the store keys them by session and position.
-pub const INNER_COLUMNS: &[Column] = &[
-    text("vm_name", attr("VmName")),
-    uid("vm_replica_point_uid", Source::Related("CloudVmReplicaPoint")),
-    time("creation_time", elem("CreationTimeUTC")),
-    time("end_time", elem("EndTimeUTC")),
-    text("state", elem("State")),
-    text("result", elem("Result")),
-    bigint("progress", elem("Progress")),
-    text("failure_message", elem("FailureMessage")),
-];
-
 const JOB_COLUMNS: &[Column] = &[
     uid("uid", attr("UID")),
     uid("backup_server_uid", Source::Up("BackupServer")),
@@ -275,10 +294,12 @@ const JOB_COLUMNS: &[Column] = &[
 ];
 
 /// What sessions hang below, in the order in which it is read: servers first, since all others refer to them.
-pub const PARENTS: &[ParentKind] = &[
-    ParentKind {
+pub const PARENTS: &[Entity] = &[
+    Entity {
         name: "BackupServer",
         table: "backup_servers",
+        parents: &[],
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             text("name", attr("Name")),
@@ -287,12 +308,14 @@ pub const PARENTS: &[ParentKind] = &[
             text("version", elem("Version")),
         ],
     },
-    ParentKind { name: "Job", table: "jobs", columns: JOB_COLUMNS },
-    ParentKind { name: "AgentBackupJob", table: "jobs", columns: JOB_COLUMNS },
-    ParentKind { name: "NasJob", table: "jobs", columns: JOB_COLUMNS },
-    ParentKind {
+    Entity { name: "Job", table: "jobs", parents: &[SERVER], inner: None, columns: JOB_COLUMNS },
+    Entity { name: "AgentBackupJob", table: "jobs", parents: &[SERVER], inner: None, columns: JOB_COLUMNS },
+    Entity { name: "NasJob", table: "jobs", parents: &[SERVER], inner: None, columns: JOB_COLUMNS },
+    Entity {
         name: "CdpPolicy",
         table: "cdp_policies",
+        parents: &[SERVER],
+        inner: None,
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),
@@ -305,9 +328,11 @@ pub const PARENTS: &[ParentKind] = &[
             time("next_run", elem("NextRun")),
         ],
     },
-    ParentKind {
+    Entity {
         name: "CloudFailoverPlan",
         table: "cloud_failover_plans",
+        parents: &[SERVER],
+        inner: Some(PLAN_VMS),
         columns: &[
             uid("uid", attr("UID")),
             uid("backup_server_uid", Source::Up("BackupServer")),

@@ -1,0 +1,276 @@
+//! Pools, transactions, values and rows of both databases behind one face, so that a statement is written once.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+use uuid::Uuid;
+
+use super::sql::Dialect;
+use super::{
+    Backfill, Commit, Counts, Error, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result, Schema, Store, migrate,
+    postgres, sqlite,
+};
+use crate::kind::SessionKind;
+use crate::timestamp;
+
+/// A value on its way into a statement.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Uid(Option<Uuid>),
+    Uids(Vec<Uuid>),
+    Time(Option<DateTime<Utc>>),
+    Int(Option<i64>),
+    Bool(Option<bool>),
+    Text(Option<String>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self::Int(Some(i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+}
+
+impl From<DateTime<Utc>> for Value {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self::Time(Some(time))
+    }
+}
+
+impl From<Uuid> for Value {
+    fn from(uid: Uuid) -> Self {
+        Self::Uid(Some(uid))
+    }
+}
+
+/// A row on its way out.
+pub(super) enum Row {
+    Postgres(sqlx::postgres::PgRow),
+    Sqlite(sqlx::sqlite::SqliteRow),
+}
+
+impl Row {
+    pub(super) fn int(&self, column: usize) -> Result<i64> {
+        Ok(self.maybe_int(column)?.unwrap_or_default())
+    }
+
+    pub(super) fn maybe_int(&self, column: usize) -> Result<Option<i64>> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A number that a statement spells as a literal, which Postgres makes narrower than a column's.
+    pub(super) fn small(&self, column: usize) -> Result<i64> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get::<i32, _>(column)?.into(),
+            Self::Sqlite(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(super) fn text(&self, column: usize) -> Result<Option<String>> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(super) fn uid(&self, column: usize) -> Result<Uuid> {
+        match self {
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+            Self::Sqlite(row) => {
+                let text: String = row.try_get(column)?;
+                Uuid::try_parse(&text).map_err(|_| Error::Value(text))
+            }
+        }
+    }
+
+    pub(super) fn time(&self, column: usize) -> Result<DateTime<Utc>> {
+        self.maybe_time(column)?.ok_or_else(|| Error::Value("a time that must not be null is null".to_owned()))
+    }
+
+    pub(super) fn maybe_time(&self, column: usize) -> Result<Option<DateTime<Utc>>> {
+        match self {
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+            Self::Sqlite(row) => {
+                let text: Option<String> = row.try_get(column)?;
+                text.map(|text| timestamp::parse(&text).ok_or(Error::Value(text))).transpose()
+            }
+        }
+    }
+}
+
+/// A transaction, or the session of one that only reads.
+pub(super) enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Tx {
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Runs a statement and returns how many rows it wrote.
+    pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        Ok(match self {
+            Self::Postgres(tx) => {
+                postgres::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected()
+            }
+            Self::Sqlite(tx) => sqlite::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    pub(super) async fn query(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        Ok(match self {
+            Self::Postgres(tx) => {
+                let rows = postgres::bind(sqlx::query(sql), values).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+            Self::Sqlite(tx) => {
+                let rows = sqlite::bind(sqlx::query(sql), values).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+        })
+    }
+
+    pub(super) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+enum Pools {
+    Postgres(PgPool),
+    /// One connection writes and has the cache; the others only read.
+    Sqlite { writer: SqlitePool, reader: SqlitePool },
+}
+
+/// The store on either database.
+pub struct SqlStore {
+    pools: Pools,
+    /// Parents that are known to be stored, so that a commit need not ask.
+    pub(super) known_parents: tokio::sync::Mutex<std::collections::HashSet<(&'static str, Uuid)>>,
+}
+
+impl SqlStore {
+    /// Opens a database by its URL.
+    ///
+    /// # Errors
+    /// If it cannot be reached, or holds another schema than this program's.
+    pub async fn connect(url: &str, schema: Schema) -> Result<Self> {
+        let pools = if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = sqlite::path(path)?;
+            let may_create = schema == Schema::Migrate;
+            let writer = sqlite::open(&path, may_create, sqlite::Use::Write).await?;
+            migrate::prepare_sqlite(&writer, schema).await?;
+            Pools::Sqlite { writer, reader: sqlite::open(&path, false, sqlite::Use::Read).await? }
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = postgres::open(url).await?;
+            migrate::prepare_postgres(&pool, schema).await?;
+            Pools::Postgres(pool)
+        } else {
+            return Err(Error::Scheme);
+        };
+        Ok(Self { pools, known_parents: tokio::sync::Mutex::default() })
+    }
+
+    /// A transaction that may write. On SQLite it holds the write lock from its start.
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        Ok(match &self.pools {
+            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+        })
+    }
+
+    /// A transaction that only reads, and so waits for nobody.
+    pub(super) async fn begin_read(&self) -> Result<Tx> {
+        Ok(match &self.pools {
+            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Pools::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn manager(&self, name: &str, base_url: &str, api_version: Option<&str>, now: DateTime<Utc>) -> Result<i64> {
+        super::commit::manager(self, name, base_url, api_version, now).await
+    }
+
+    async fn manager_since(&self, name: &str) -> Result<Option<DateTime<Utc>>> {
+        super::read::manager_since(&mut self.begin_read().await?, name).await
+    }
+
+    async fn servers(&self, em_id: i64) -> Result<Vec<Uuid>> {
+        super::read::servers(&mut self.begin_read().await?, em_id).await
+    }
+
+    async fn marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Mark>> {
+        super::read::marks(&mut self.begin_read().await?, em_id, kind).await
+    }
+
+    async fn backfills(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Backfill>> {
+        super::read::backfills(&mut self.begin_read().await?, em_id, kind).await
+    }
+
+    async fn open_rows(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<OpenRow>> {
+        super::read::open_rows(&mut self.begin_read().await?, em_id, kind).await
+    }
+
+    async fn unseen_parent_sessions(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Uuid>> {
+        super::read::unseen_parent_sessions(&mut self.begin_read().await?, em_id, kind).await
+    }
+
+    async fn commit(&self, commits: &[Commit], now: DateTime<Utc>) -> Result<Vec<Counts>> {
+        super::commit::commit(self, commits, now).await
+    }
+
+    async fn record_pass(&self, pass: &Pass) -> Result<()> {
+        super::report::record_pass(self, pass).await
+    }
+
+    async fn status(&self) -> Result<Vec<ManagerStatus>> {
+        super::report::status(&mut self.begin_read().await?).await
+    }
+
+    async fn rejects(&self) -> Result<Vec<RejectRow>> {
+        super::report::rejects(&mut self.begin_read().await?).await
+    }
+
+    async fn forget_reject(&self, id: i64) -> Result<()> {
+        let mut tx = self.begin().await?;
+        tx.execute("delete from sync_rejects where id = $1", vec![id.into()]).await?;
+        tx.commit().await
+    }
+
+    async fn close(&self) {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.close().await,
+            Pools::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What can go wrong with a database, named for what an operator can do about it.
+
+/// Why the database cannot be used. Every one of them ends a command with exit status 4.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL names no database that this program knows.
+    #[error("the database URL must begin with sqlite: or postgres://")]
+    Scheme,
+    /// The URL cannot be read.
+    #[error("the database URL cannot be used: {0}")]
+    Url(String),
+    /// The server or file cannot be reached.
+    #[error("the database cannot be opened ({display}): is it running, and may this account use it?")]
+    Unreachable {
+        /// Which database, without secrets.
+        display: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another program holds the write lock.
+    #[error("the database stayed locked for 30 seconds: another program writes to it")]
+    Locked(#[source] sqlx::Error),
+    /// Nothing can be written.
+    #[error("the database is read-only: check the file's and the folder's rights, or the server's role")]
+    ReadOnly(#[source] sqlx::Error),
+    /// No room.
+    #[error("the database's disk is full")]
+    Full(#[source] sqlx::Error),
+    /// The file is no database, or a broken one.
+    #[error("the file is not a usable SQLite database")]
+    Corrupt(#[source] sqlx::Error),
+    /// A newer program has been here.
+    #[error("the database holds schema version {found}, this program knows {known}: use the newer vemsync")]
+    Newer {
+        /// The version in the database.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Migrations are pending and were not asked for.
+    #[error("the database's schema is out of date ({0} migrations pending): run `vemsync migrate`")]
+    Older(usize),
+    /// The migrations did not apply.
+    #[error("the database's schema cannot be brought up to date")]
+    Migration(#[source] Box<refinery::Error>),
+    /// A value that this program did not write.
+    #[error("the database holds a value that cannot be read: {0}")]
+    Value(String),
+    /// Any other refusal.
+    #[error("the database refused a statement")]
+    Statement(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed)
+        {
+            return Self::Unreachable { display: "the connection was lost".to_owned(), source: error };
+        }
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        // SQLite's extended result codes carry the primary one in their low byte; Postgres' codes have five letters.
+        match (code.len() < 5).then(|| code.parse::<u32>().map(|code| code & 0xff)) {
+            Some(Ok(5 | 6)) => Self::Locked(error),
+            Some(Ok(8)) => Self::ReadOnly(error),
+            Some(Ok(13)) => Self::Full(error),
+            Some(Ok(11 | 26)) => Self::Corrupt(error),
+            _ => match code.as_str() {
+                "55P03" | "57014" => Self::Locked(error),
+                "25006" | "42501" => Self::ReadOnly(error),
+                "53100" => Self::Full(error),
+                "57P01" | "57P02" | "57P03" | "08006" | "08003" => {
+                    Self::Unreachable { display: "the server is stopping or starting".to_owned(), source: error }
+                }
+                _ => Self::Statement(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What only Postgres needs: its pool, how values are bound, and the bulk upsert from arrays.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, Postgres};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
+
+use super::database::Value;
+use super::sql::{self, Dialect, Fixed};
+use super::{Counts, Error, Result};
+use crate::batch::{Batch, Values};
+use crate::kind::SessionKind;
+
+pub(super) async fn open(url: &str) -> Result<PgPool> {
+    // sqlx does not quote the URL in its errors, which may carry a password.
+    let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
+    let display = format!("postgres://{}:{}", options.get_host(), options.get_port());
+    let options = options.application_name("vemsync").options([
+        // A plan made while a table was small must not be kept while it grows by millions of rows.
+        ("plan_cache_mode", "force_custom_plan"),
+        ("lock_timeout", "30s"),
+    ]);
+    let connect = PgPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_with(options.clone());
+    match connect.await {
+        Ok(pool) => Ok(pool),
+        // The pool waits for a server that is down; its own error would only say that it waited.
+        Err(sqlx::Error::PoolTimedOut) => {
+            use sqlx::ConnectOptions as _;
+            let source = options.connect().await.err().unwrap_or(sqlx::Error::PoolTimedOut);
+            Err(Error::Unreachable { display, source })
+        }
+        Err(source) => Err(Error::Unreachable { display, source }),
+    }
+}
+
+pub(super) fn bind(
+    mut query: Query<'_, Postgres, PgArguments>,
+    values: Vec<Value>,
+) -> Query<'_, Postgres, PgArguments> {
+    for value in values {
+        query = match value {
+            Value::Uid(uid) => query.bind(uid),
+            Value::Uids(uids) => query.bind(uids),
+            Value::Time(time) => query.bind(time),
+            Value::Int(value) => query.bind(value),
+            Value::Bool(value) => query.bind(value),
+            Value::Text(text) => query.bind(text),
+        };
+    }
+    query
+}
+
+/// Stores a batch in one statement: one array a column.
+pub(super) async fn upsert(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    session: Option<&'static SessionKind>,
+    em_id: i64,
+    unless_changed_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Counts> {
+    let entity = &batch.entity;
+    let mut arrays = Vec::new();
+    let mut names = Vec::new();
+    for (_, column) in sql::carried(entity) {
+        names.push(column.name);
+        arrays.push(format!("${}::{}[]", names.len(), sql::postgres_type(column.ty)));
+    }
+    names.push("extra");
+    arrays.push(format!("${}::text[]", names.len()));
+    let source = format!("(select * from unnest({}) as u({}))", arrays.join(", "), names.join(", "));
+    let fixed = Fixed::from(names.len() + 1);
+    let upsert = sql::upsert(Dialect::Postgres, entity, session, &source, &fixed);
+    let statement = format!(
+        "with written as ({upsert}\nreturning t.first_seen_at = t.updated_at as inserted)\n\
+         select count(*) filter (where inserted), count(*) from written"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for (column, _) in sql::carried(entity) {
+        query = match &batch.values[column] {
+            Values::Uid(values) => query.bind(values.as_slice()),
+            Values::Text(values) => query.bind(values.iter().collect::<Vec<Option<&str>>>()),
+            Values::Time(values) => query.bind(values.as_slice()),
+            Values::Bigint(values) => query.bind(values.as_slice()),
+            Values::Bool(values) => query.bind(values.as_slice()),
+        };
+    }
+    query = query.bind(batch.extra.iter().collect::<Vec<Option<&str>>>());
+    query = query.bind(em_id).bind(now).bind(unless_changed_since);
+    if session.is_none() {
+        query = query.bind(entity.name);
+    }
+    let row = query.fetch_one(conn).await?;
+    let (inserted, written): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(Counts {
+        read: batch.len() as u64,
+        inserted: inserted.cast_unsigned(),
+        updated: (written - inserted).cast_unsigned(),
+        rejected: 0,
+    })
+}

@@ -1,0 +1,242 @@
+//! The sync's diary, and what `status` and `rejects` read.
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
+
+use super::database::{SqlStore, Tx, Value};
+use super::{Pass, Result};
+use crate::kinds::KINDS;
+
+/// How long the diary is kept.
+const KEPT: Duration = Duration::days(90);
+
+/// Writes a line of the diary; passes that changed nothing are counted on one line a day.
+pub(super) async fn record_pass(store: &SqlStore, pass: &Pass) -> Result<()> {
+    let counts = pass.counts;
+    let is_idle = pass.outcome == "done" && counts.inserted + counts.updated + counts.rejected == 0;
+    let outcome = if is_idle { "idle" } else { pass.outcome };
+    let mut tx = store.begin().await?;
+    if is_idle {
+        let midnight = pass.started_at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+        let counted = tx
+            .execute(
+                "update sync_passes set passes = passes + 1, finished_at = $1, requests = requests + $2,\n\
+                 rows_read = rows_read + $3, rows_unchanged = rows_unchanged + $3\n\
+                 where em_id = $4 and kind = $5 and mode = $6 and outcome = 'idle' and started_at >= $7",
+                vec![
+                    pass.finished_at.into(),
+                    pass.requests.into(),
+                    counts.read.into(),
+                    pass.em_id.into(),
+                    pass.kind.into(),
+                    pass.mode.into(),
+                    midnight.into(),
+                ],
+            )
+            .await?;
+        if counted > 0 {
+            return tx.commit().await;
+        }
+    }
+    tx.execute("delete from sync_passes where started_at < $1", vec![(pass.started_at - KEPT).into()]).await?;
+    tx.execute(
+        "insert into sync_passes (em_id, kind, mode, started_at, finished_at, outcome, passes, requests, rows_read,\n\
+         rows_inserted, rows_updated, rows_unchanged, rows_rejected, error)\n\
+         values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13)",
+        vec![
+            pass.em_id.into(),
+            pass.kind.into(),
+            pass.mode.into(),
+            pass.started_at.into(),
+            pass.finished_at.into(),
+            outcome.into(),
+            pass.requests.into(),
+            counts.read.into(),
+            counts.inserted.into(),
+            counts.updated.into(),
+            counts.unchanged().into(),
+            counts.rejected.into(),
+            Value::Text(pass.error.clone()),
+        ],
+    )
+    .await?;
+    tx.commit().await
+}
+
+/// An Enterprise Manager, as `status` shows it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ManagerStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it was last read.
+    pub base_url: String,
+    /// The newest API version that it offers.
+    pub api_version: Option<String>,
+    /// One entry a session type.
+    pub kinds: Vec<KindStatus>,
+}
+
+/// A session type of an Enterprise Manager.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct KindStatus {
+    /// The API's query type.
+    pub kind: &'static str,
+    /// Rows that are stored.
+    pub rows: i64,
+    /// Records that could not be stored.
+    pub rejects: i64,
+    /// Rows that have not ended.
+    pub open: i64,
+    /// When the last pass ended.
+    pub last_pass_at: Option<DateTime<Utc>>,
+    /// What came of it: done, idle, unavailable or failed.
+    pub last_outcome: Option<String>,
+    /// Why the last pass failed, if it did.
+    pub last_error: Option<String>,
+    /// How far back history is being read at the moment, where it is.
+    pub backfill_reached: Option<DateTime<Utc>>,
+    /// One entry a backup server that has sent rows of this type.
+    pub streams: Vec<StreamStatus>,
+}
+
+/// A session type of a backup server.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct StreamStatus {
+    /// The backup server; nil for rows that name none.
+    pub backup_server_uid: Uuid,
+    /// Its name.
+    pub backup_server_name: Option<String>,
+    /// The newest start that is stored.
+    pub creation_mark: Option<DateTime<Utc>>,
+    /// The newest end that is stored.
+    pub end_mark: Option<DateTime<Utc>>,
+    /// When it was last read to its end, by Enterprise Manager's clock.
+    pub scanned_at: DateTime<Utc>,
+}
+
+pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
+    let managers =
+        tx.query("select id, name, base_url, api_version from enterprise_managers order by name", vec![]).await?;
+    let mut all = Vec::new();
+    for manager in managers {
+        let em_id = manager.int(0)?;
+        let mut kinds = Vec::new();
+        for kind in KINDS {
+            let counted = format!("select count(*) from {} where em_id = $1", kind.table);
+            let open = format!("{counted} and {}", super::sql::is_open(kind));
+            let rejects = "select count(*) from sync_rejects where em_id = $1 and kind = $2";
+            let mut status = KindStatus {
+                kind: kind.name,
+                rows: tx.query(&counted, vec![em_id.into()]).await?[0].int(0)?,
+                rejects: tx.query(rejects, vec![em_id.into(), kind.name.into()]).await?[0].int(0)?,
+                open: tx.query(&open, vec![em_id.into()]).await?[0].int(0)?,
+                last_pass_at: None,
+                last_outcome: None,
+                last_error: None,
+                backfill_reached: None,
+                streams: streams(tx, em_id, kind.name).await?,
+            };
+            let last = tx
+                .query(
+                    "select finished_at, outcome, error from sync_passes where em_id = $1 and kind = $2\n\
+                     order by finished_at desc limit 1",
+                    vec![em_id.into(), kind.name.into()],
+                )
+                .await?;
+            if let Some(pass) = last.first() {
+                status.last_pass_at = Some(pass.time(0)?);
+                status.last_outcome = pass.text(1)?;
+                status.last_error = pass.text(2)?;
+            }
+            let reached = tx
+                .query(
+                    "select min(range_start) from sync_backfills where em_id = $1 and kind = $2 and finished_at is null",
+                    vec![em_id.into(), kind.name.into()],
+                )
+                .await?;
+            status.backfill_reached = reached[0].maybe_time(0)?;
+            kinds.push(status);
+        }
+        all.push(ManagerStatus {
+            name: manager.text(1)?.unwrap_or_default(),
+            base_url: manager.text(2)?.unwrap_or_default(),
+            api_version: manager.text(3)?,
+            kinds,
+        });
+    }
+    Ok(all)
+}
+
+async fn streams(tx: &mut Tx, em_id: i64, kind: &str) -> Result<Vec<StreamStatus>> {
+    let rows = tx
+        .query(
+            "select m.backup_server_uid, max(b.name), max(case when m.field = 'creation' then m.mark end),\n\
+             max(case when m.field = 'end' then m.mark end), max(m.scanned_at)\n\
+             from sync_marks m left join backup_servers b on b.uid = m.backup_server_uid\n\
+             where m.em_id = $1 and m.kind = $2 group by m.backup_server_uid order by 2, 1",
+            vec![em_id.into(), kind.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StreamStatus {
+                backup_server_uid: row.uid(0)?,
+                backup_server_name: row.text(1)?,
+                creation_mark: row.maybe_time(2)?,
+                end_mark: row.maybe_time(3)?,
+                scanned_at: row.time(4)?,
+            })
+        })
+        .collect()
+}
+
+/// A record that could not be stored.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RejectRow {
+    /// Its number, for `rejects show`.
+    pub id: i64,
+    /// The Enterprise Manager's id.
+    pub em_id: i64,
+    /// The Enterprise Manager's name.
+    pub manager: String,
+    /// The API's query type.
+    pub kind: String,
+    /// Its UID as it was sent.
+    pub uid: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Its text.
+    pub raw: String,
+    /// When it was first seen.
+    pub first_seen_at: DateTime<Utc>,
+    /// When it was last seen.
+    pub last_seen_at: DateTime<Utc>,
+    /// How often it was seen.
+    pub times: i64,
+}
+
+pub(super) async fn rejects(tx: &mut Tx) -> Result<Vec<RejectRow>> {
+    let rows = tx
+        .query(
+            "select r.id, r.em_id, m.name, r.kind, r.uid, r.reason, r.raw, r.first_seen_at, r.last_seen_at, r.times\n\
+             from sync_rejects r join enterprise_managers m on m.id = r.em_id order by r.last_seen_at desc, r.id desc",
+            vec![],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(RejectRow {
+                id: row.int(0)?,
+                em_id: row.int(1)?,
+                manager: row.text(2)?.unwrap_or_default(),
+                kind: row.text(3)?.unwrap_or_default(),
+                uid: row.text(4)?,
+                reason: row.text(5)?.unwrap_or_default(),
+                raw: row.text(6)?.unwrap_or_default(),
+                first_seen_at: row.time(7)?,
+                last_seen_at: row.time(8)?,
+                times: row.int(9)?,
+            })
+        })
+        .collect()
+}

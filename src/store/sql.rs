@@ -1,0 +1,195 @@
+//! SQL text, as far as it is the same on both databases. Pure: from a table's description to a statement.
+
+use std::fmt::Write as _;
+
+use crate::kind::{Column, Entity, SessionKind, Source, Ty};
+
+/// The two dialects, where a statement's text must differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Postgres,
+    Sqlite,
+}
+
+/// Columns that the batch carries: all but those that the store fills from elsewhere.
+pub(super) fn carried(entity: &Entity) -> impl Iterator<Item = (usize, &'static Column)> + use<> {
+    let columns = entity.columns;
+    columns.iter().enumerate().filter(|(_, column)| !matches!(column.source, Source::Parent(_) | Source::Derived))
+}
+
+/// Columns that a later observation without the value leaves as they are.
+fn is_kept(column: &Column) -> bool {
+    matches!(column.name, "job_uid" | "policy_uid" | "cloud_failover_plan_uid")
+}
+
+/// The name of a column's type on Postgres.
+pub(super) const fn postgres_type(ty: Ty) -> &'static str {
+    match ty {
+        Ty::Uid => "uuid",
+        // Arrays of jsonb are sent as text and cast row by row.
+        Ty::Text | Ty::Json => "text",
+        Ty::Time => "timestamptz",
+        Ty::Bigint => "bigint",
+        Ty::Bool => "boolean",
+    }
+}
+
+/// `$n`, `$n+1`, …: parameters that every upsert takes besides its rows.
+pub(super) struct Fixed {
+    pub em_id: usize,
+    pub now: usize,
+    pub unless_changed_since: usize,
+    pub listed_as: usize,
+}
+
+impl Fixed {
+    pub(super) const COUNT: usize = 4;
+
+    pub(super) const fn from(first: usize) -> Self {
+        Self { em_id: first, now: first + 1, unless_changed_since: first + 2, listed_as: first + 3 }
+    }
+}
+
+/// One statement that stores a batch: inserts what is new, updates what differs, writes nothing for a row that is
+/// stored as it is, and never turns a final session back. `source` yields one row a record, as `v`.
+pub(super) fn upsert(
+    dialect: Dialect,
+    entity: &Entity,
+    session: Option<&SessionKind>,
+    source: &str,
+    fixed: &Fixed,
+) -> String {
+    let table = entity.table;
+    let mut names = Vec::new();
+    let mut values = Vec::new();
+    for column in entity.columns {
+        names.push(column.name);
+        values.push(match column.source {
+            Source::Parent(of) => parent_value(session, of),
+            Source::Derived => unique_plan("v"),
+            _ if column.ty == Ty::Json && dialect == Dialect::Postgres => format!("v.{}::jsonb", column.name),
+            _ => format!("v.{}", column.name),
+        });
+    }
+    names.push("extra");
+    values.push(if dialect == Dialect::Postgres { "v.extra::jsonb" } else { "v.extra" }.to_owned());
+    if session.is_none() {
+        names.push("listed_as");
+        values.push(format!("${}", fixed.listed_as));
+    }
+    let compared: Vec<&str> = names.iter().copied().filter(|name| *name != "uid").collect();
+    let kept: Vec<&str> =
+        entity.columns.iter().filter(|column| is_kept(column)).map(|column| column.name).collect();
+
+    let mut sql = format!(
+        "insert into {table} as t ({}, em_id, first_seen_at, updated_at)\nselect {}, ${}, ${now}, ${now}\nfrom {source} v\n",
+        names.join(", "),
+        values.join(", "),
+        fixed.em_id,
+        now = fixed.now
+    );
+    let guard = session.map(|kind| {
+        format!(
+            " and (excluded.end_time is not null and excluded.state in ({finished}) or not (t.end_time is not null and t.state in ({finished})))",
+            finished = quoted(kind.finished)
+        )
+    });
+    let fresh = |name: &&str| {
+        if kept.contains(name) { format!("coalesce(excluded.{name}, t.{name})") } else { format!("excluded.{name}") }
+    };
+    let set: Vec<String> = compared.iter().map(|name| format!("{name} = {}", fresh(name))).collect();
+    let old: Vec<String> = compared.iter().map(|name| format!("t.{name}")).collect();
+    let new: Vec<String> = compared.iter().map(fresh).collect();
+    // On Postgres a conflicting row is locked, and so written, even where the update's condition is false. Rows that
+    // are stored as they are must not get that far.
+    sql.push_str("where true");
+    if dialect == Dialect::Postgres {
+        let raw: Vec<String> = names
+            .iter()
+            .zip(&values)
+            .filter(|(name, _)| **name != "uid")
+            .map(|(name, value)| if kept.contains(name) { format!("coalesce({value}, o.{name})") } else { value.clone() })
+            .collect();
+        let _ = write!(
+            sql,
+            " and not exists (select from {table} o where o.uid = v.uid and ({}) is not distinct from ({}))",
+            compared.iter().map(|name| format!("o.{name}")).collect::<Vec<_>>().join(", "),
+            raw.join(", ")
+        );
+    }
+    let _ = write!(
+        sql,
+        "\non conflict (uid) do update set {}, updated_at = excluded.updated_at{}\nwhere t.updated_at <= ${} and ({}) is distinct from ({}){}",
+        set.join(", "),
+        if session.is_none() { ", source_missing_since = null" } else { "" },
+        fixed.unless_changed_since,
+        old.join(", "),
+        new.join(", "),
+        guard.unwrap_or_default()
+    );
+    sql
+}
+
+/// The value of a task's column that its parent session holds.
+fn parent_value(session: Option<&SessionKind>, of: &str) -> String {
+    let Some((parent, table)) = session.and_then(parent_table) else {
+        return "null".to_owned();
+    };
+    format!("(select p.{of} from {table} p where p.uid = v.{})", parent.link)
+}
+
+/// The parent session's link and table.
+pub(super) fn parent_table(kind: &SessionKind) -> Option<(crate::kind::ParentSession, &'static str)> {
+    let parent = kind.parent_session?;
+    crate::kinds::kind(parent.kind).map(|found| (parent, found.table))
+}
+
+/// The plan of a cloud failover session where its name is the only one on that server.
+fn unique_plan(row: &str) -> String {
+    format!(
+        "(select p.uid from cloud_failover_plans p where p.backup_server_uid = {row}.backup_server_uid \
+         and p.name = coalesce({row}.cloud_failover_plan_name, {row}.name) and not exists (select 1 from \
+         cloud_failover_plans q where q.backup_server_uid = p.backup_server_uid and q.name = p.name and q.uid <> p.uid))"
+    )
+}
+
+/// Gives the tasks of parent sessions that have just been stored what they could not know before.
+/// Parameters: the parents' UIDs, now.
+pub(super) fn fill_from_parent(dialect: Dialect, child: &SessionKind) -> Option<String> {
+    let (parent, table) = parent_table(child)?;
+    let (link, filled) = (parent.link, parent.filled);
+    Some(format!(
+        "update {child} set {filled} = (select p.{filled} from {table} p where p.uid = {child}.{link}), updated_at = $2\n\
+         where {link} in ({uids}) and ({filled} is null) is true\n\
+         and exists (select 1 from {table} p where p.uid = {child}.{link} and p.{filled} is not null)",
+        child = child.table,
+        uids = uid_list(dialect, 1),
+    ))
+}
+
+/// Gives cloud failover sessions the plan that has become known, or unique. Parameter: now.
+pub(super) fn fill_plans() -> String {
+    let plan = unique_plan("cloud_failover_sessions");
+    format!(
+        "update cloud_failover_sessions set cloud_failover_plan_uid = {plan}, updated_at = $1\n\
+         where cloud_failover_plan_uid is null and {plan} is not null"
+    )
+}
+
+/// The UIDs in one parameter, as a subquery.
+pub(super) fn uid_list(dialect: Dialect, parameter: usize) -> String {
+    match dialect {
+        Dialect::Postgres => format!("select unnest(${parameter}::uuid[])"),
+        Dialect::Sqlite => format!("select value from json_each(${parameter})"),
+    }
+}
+
+/// Rows that have not ended. The text matches the partial index's condition.
+pub(super) fn is_open(kind: &SessionKind) -> String {
+    format!("(end_time is null or state not in ({}))", quoted(kind.finished))
+}
+
+/// Words of this program's own, as a list of literals.
+pub(super) fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
+}

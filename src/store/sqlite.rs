@@ -1,0 +1,156 @@
+//! What only SQLite needs: its pools, how values are bound, and the bulk upsert from rows of values.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
+
+use super::database::Value;
+use super::sql::{self, Dialect, Fixed};
+use super::{Counts, Error, Result};
+use crate::batch::{Batch, Values};
+use crate::kind::SessionKind;
+use crate::timestamp;
+
+/// Rows in one statement. Smaller rests use powers of two, so that few statements are prepared.
+const CHUNK: usize = 128;
+
+/// What a pool is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Write,
+    Read,
+}
+
+/// The file that the URL's part after `sqlite:` names.
+pub(super) fn path(rest: &str) -> Result<PathBuf> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.split('?').next().unwrap_or(path);
+    if path.is_empty() || path == ":memory:" {
+        return Err(Error::Url("sqlite: needs the path of a file, as in sqlite:vemsync.db".to_owned()));
+    }
+    Ok(PathBuf::from(path))
+}
+
+pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<SqlitePool> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(may_create)
+        .busy_timeout(Duration::from_secs(30))
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Normal)
+        .statement_cache_capacity(200)
+        .pragma("temp_store", "memory");
+    let (connections, options) = match purpose {
+        Use::Write => (
+            1,
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .pragma("cache_size", "-20000")
+                // The index of a random UID dirties pages all over; they are worth gathering for longer.
+                .pragma("wal_autocheckpoint", "4000")
+                .pragma("journal_size_limit", "67108864"),
+        ),
+        Use::Read => (2, options.pragma("cache_size", "-4000").pragma("query_only", "on")),
+    };
+    let connect = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(60))
+        .connect_with(options);
+    connect.await.map_err(|source| match Error::from(source) {
+        Error::Statement(source) | Error::Unreachable { source, .. } => {
+            Error::Unreachable { display: format!("sqlite:{}", path.display()), source }
+        }
+        known => known,
+    })
+}
+
+pub(super) fn bind(
+    mut query: Query<'_, Sqlite, SqliteArguments>,
+    values: Vec<Value>,
+) -> Query<'_, Sqlite, SqliteArguments> {
+    for value in values {
+        query = match value {
+            Value::Uid(uid) => query.bind(uid.map(|uid| uid.hyphenated().to_string())),
+            Value::Uids(uids) => query.bind(serde_json::json!(uids).to_string()),
+            Value::Time(time) => query.bind(time.map(timestamp::format)),
+            Value::Int(value) => query.bind(value),
+            Value::Bool(value) => query.bind(value),
+            Value::Text(text) => query.bind(text),
+        };
+    }
+    query
+}
+
+/// Stores a batch in statements of up to [`CHUNK`] rows.
+pub(super) async fn upsert(
+    conn: &mut SqliteConnection,
+    batch: &Batch,
+    session: Option<&'static SessionKind>,
+    em_id: i64,
+    unless_changed_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Counts> {
+    let entity = &batch.entity;
+    let before = greatest_rowid(conn, entity.table).await?;
+    let mut written = 0;
+    let mut first = 0;
+    while first < batch.len() {
+        let left = batch.len() - first;
+        let rows = if left >= CHUNK { CHUNK } else { 1 << left.ilog2() };
+        written += upsert_chunk(conn, batch, first..first + rows, session, em_id, unless_changed_since, now).await?;
+        first += rows;
+    }
+    // Rows are never deleted in a commit, so every new row has a greater rowid than all before it.
+    let inserted = (greatest_rowid(conn, entity.table).await? - before).cast_unsigned();
+    Ok(Counts { read: batch.len() as u64, inserted, updated: written - inserted, rejected: 0 })
+}
+
+async fn greatest_rowid(conn: &mut SqliteConnection, table: &str) -> Result<i64> {
+    let query = format!("select coalesce(max(rowid), 0) from {table}");
+    Ok(sqlx::query(AssertSqlSafe(query)).fetch_one(conn).await?.try_get(0)?)
+}
+
+async fn upsert_chunk(
+    conn: &mut SqliteConnection,
+    batch: &Batch,
+    rows: std::ops::Range<usize>,
+    session: Option<&'static SessionKind>,
+    em_id: i64,
+    unless_changed_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let entity = &batch.entity;
+    let mut names: Vec<String> =
+        sql::carried(entity).enumerate().map(|(n, (_, column))| format!("column{} as {}", n + 1, column.name)).collect();
+    names.push(format!("column{} as extra", names.len() + 1));
+    let row = format!("({})", vec!["?"; names.len()].join(","));
+    let source =
+        format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows.len()].join(","));
+    // Plain question marks are counted by themselves; the fixed parameters follow them by number.
+    let fixed = Fixed::from(names.len() * rows.len() + 1);
+    let upsert = sql::upsert(Dialect::Sqlite, entity, session, &source, &fixed);
+    let mut query = sqlx::query(AssertSqlSafe(upsert));
+    for row in rows {
+        for (column, _) in sql::carried(entity) {
+            query = match &batch.values[column] {
+                Values::Uid(values) => query.bind(values[row].map(|uid| uid.hyphenated().to_string())),
+                Values::Text(values) => query.bind(values.get(row)),
+                Values::Time(values) => query.bind(values[row].map(timestamp::format)),
+                Values::Bigint(values) => query.bind(values[row]),
+                Values::Bool(values) => query.bind(values[row]),
+            };
+        }
+        query = query.bind(batch.extra.get(row));
+    }
+    query = query.bind(em_id).bind(timestamp::format(now)).bind(timestamp::format(unless_changed_since));
+    if session.is_none() {
+        query = query.bind(entity.name);
+    }
+    Ok(query.execute(conn).await?.rows_affected())
+}
