@@ -12,7 +12,8 @@ use crate::kind::Entity;
 
 mod text;
 
-use text::{attribute_value, push_text};
+use text::attribute_value;
+pub(crate) use text::{push_reference, push_text};
 
 /// Elements may nest this deep; the API's own answers stay below 20.
 const MAX_DEPTH: usize = 64;
@@ -322,7 +323,7 @@ impl<'a> Decoder<'a> {
                 }
                 Event::Text(text) if is_leaf => push_text(&mut self.leaf, &text),
                 Event::CData(text) if is_leaf => push_text(&mut self.leaf, &text),
-                Event::GeneralRef(reference) if is_leaf => text::push_reference(&mut self.leaf, &reference),
+                Event::GeneralRef(reference) if is_leaf => push_reference(&mut self.leaf, &reference),
                 _ => {}
             }
         }

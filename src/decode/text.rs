@@ -6,7 +6,7 @@ use std::borrow::Cow;
 const REPLACEMENT: char = '\u{fffd}';
 
 /// Appends text between two references or tags: line ends become `\n`, forbidden characters U+FFFD.
-pub(super) fn push_text(out: &mut String, text: &str) {
+pub(crate) fn push_text(out: &mut String, text: &str) {
     if !text.bytes().any(|byte| byte < 0x20 || byte == 0xef) {
         out.push_str(text);
         return;
@@ -29,7 +29,7 @@ pub(super) fn push_text(out: &mut String, text: &str) {
 
 /// Appends what a reference (`amp`, `#39`, `#x2F`) stands for. An unknown one stays as it was written, since no
 /// answer of the API declares any.
-pub(super) fn push_reference(out: &mut String, reference: &str) {
+pub(crate) fn push_reference(out: &mut String, reference: &str) {
     let number = match reference.strip_prefix('#') {
         Some(hex) if hex.starts_with(['x', 'X']) => Some(u32::from_str_radix(&hex[1..], 16)),
         Some(decimal) => Some(decimal.parse()),
@@ -53,7 +53,7 @@ pub(super) fn push_reference(out: &mut String, reference: &str) {
 }
 
 /// The value of an attribute. Line ends and tabs that are not written as references become spaces, as XML prescribes.
-pub(super) fn attribute_value(raw: &str) -> Cow<'_, str> {
+pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
     if !raw.bytes().any(|byte| byte == b'&' || byte < 0x20 || byte == 0xef) {
         return Cow::Borrowed(raw);
     }

@@ -1,0 +1,322 @@
+//! The client of Enterprise Manager's REST API: logon, queries, and nothing that changes anything there.
+//!
+//! Three rules hold for every request. The token goes to the configured origin only: redirects are not followed, there
+//! is no cookie jar, and links that the server sends are data. What may go better in another try is tried again with
+//! growing pauses; a rejected logon never is, because accounts lock. And an answer is used whole or not at all: the
+//! caller decides by looking at the body, and what it rejects is asked for again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{Method, StatusCode, Url};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Semaphore;
+
+use crate::clock::{Clock, ServerClock};
+use crate::config::ManagerSettings;
+
+mod auth;
+mod document;
+mod error;
+pub mod query;
+mod tls;
+
+pub use error::{Error, Failure, Rejection};
+pub use query::Query;
+
+use auth::Auth;
+
+/// Requests in flight at once: Enterprise Manager serves people too.
+const IN_FLIGHT: usize = 2;
+
+/// Bounds on one request and on how often it is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a connection to come about.
+    pub connect: Duration,
+    /// For the whole answer.
+    pub answer: Duration,
+    /// For the next byte of it.
+    pub silence: Duration,
+    /// Largest body, decompressed, in bytes.
+    pub body: usize,
+    /// How often a request is sent before it is given up.
+    pub tries: u32,
+    /// The pause before the second try; it doubles from there.
+    pub first_pause: Duration,
+    /// The longest pause, but for what the server asks for.
+    pub longest_pause: Duration,
+    /// The longest pause that the server may ask for.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(300),
+            silence: Duration::from_secs(60),
+            body: 16 * 1024 * 1024,
+            tries: 9,
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(5),
+            longest_retry_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A client of one Enterprise Manager, with one logon session.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    limits: Limits,
+    auth: Auth,
+    permits: Semaphore,
+    server_clock: ServerClock,
+    clock: Arc<dyn Clock>,
+    seen: Arc<tls::Seen>,
+    requests: AtomicU64,
+}
+
+/// An answer that came whole.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// A client for these settings. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If a certificate authority's file cannot be used.
+    pub fn new(settings: &ManagerSettings, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let (tls, seen) =
+            tls::client_config(settings.ca_file.as_deref(), &settings.certificate_sha256, settings.insecure)?;
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.silence)
+            .timeout(limits.answer)
+            .pool_max_idle_per_host(IN_FLIGHT)
+            .user_agent(concat!("vemsync/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::Tls(error.to_string()))?;
+        Ok(Self {
+            http,
+            base: settings.url.clone(),
+            limits,
+            auth: Auth::new(&settings.username, settings.password.expose_secret()),
+            permits: Semaphore::new(IN_FLIGHT),
+            server_clock: ServerClock::default(),
+            clock,
+            seen,
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// The address of the API, which ends in `/api/`.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// What time Enterprise Manager says it is.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.server_clock.now(self.clock.as_ref())
+    }
+
+    /// How far this machine's clock is ahead of Enterprise Manager's, if that told the time.
+    #[must_use]
+    pub fn clock_ahead(&self) -> Option<chrono::TimeDelta> {
+        self.server_clock.ahead(self.clock.as_ref())
+    }
+
+    /// Requests sent so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The API versions that the server offers, from its root, which asks for no logon. This comes before any logon,
+    /// so that a password is never sent to something that is no Enterprise Manager.
+    ///
+    /// # Errors
+    /// [`Error::NotEnterpriseManager`] where something else answers.
+    pub async fn versions(&self) -> Result<Vec<String>, Error> {
+        let url = self.base.clone();
+        let mut failures = 0;
+        loop {
+            let answer = self.send(Method::GET, &url, &HeaderMap::new()).await;
+            let failure = match answer {
+                Ok(answer) if answer.status.is_success() => match document::supported_versions(&answer.body) {
+                    Some(versions) => return Ok(versions),
+                    None => Failure::Foreign(document::describe(&answer.body)),
+                },
+                Ok(answer) => self.classify(&answer, url.path())?,
+                Err(failure) => failure,
+            };
+            self.pause(failure, &mut failures, None, "GET /api/").await?;
+        }
+    }
+
+    /// Sends a query until `accept` takes its answer, or for as often as makes sense.
+    ///
+    /// # Errors
+    /// The last failure, once another try makes no sense.
+    pub async fn query<T>(
+        &self,
+        query: &Query,
+        mut accept: impl FnMut(&[u8]) -> Result<T, Rejection>,
+    ) -> Result<T, Error> {
+        let url = query.url(&self.base);
+        let mut failures = 0;
+        loop {
+            let token = self.auth.token(self).await?;
+            let mut retry_after = None;
+            let failure = match self.send(Method::GET, &url, &token.headers).await {
+                Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
+                    self.auth.expire(&token).await?;
+                    continue;
+                }
+                Ok(answer) if answer.status.is_success() => match accept(&answer.body) {
+                    Ok(accepted) => {
+                        self.auth.confirm();
+                        return Ok(accepted);
+                    }
+                    Err(rejection) => {
+                        tracing::debug!(kind = query.kind, %rejection, "answer rejected");
+                        Failure::Rejected(rejection)
+                    }
+                },
+                Ok(answer) => {
+                    retry_after = self.retry_after(&answer.headers);
+                    self.classify(&answer, &query.to_string())?
+                }
+                Err(failure) => failure,
+            };
+            self.pause(failure, &mut failures, retry_after, &query.to_string()).await?;
+        }
+    }
+
+    /// Ends the logon session, if there is one and it is ours. Failing is worth a warning, no more: it ends by itself.
+    pub async fn log_off(&self) {
+        self.auth.log_off(self).await;
+    }
+
+    /// Logs on, if that has not happened yet.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the account may not.
+    pub async fn log_on(&self) -> Result<(), Error> {
+        self.auth.token(self).await.map(drop)
+    }
+
+    /// Sends one request once and reads the answer, within all bounds.
+    async fn send(&self, method: Method, url: &Url, headers: &HeaderMap) -> Result<Answer, Failure> {
+        let _permit = self.permits.acquire().await.map_err(|_| Failure::Transport("the client is closed".to_owned()))?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut request = self.http.request(method.clone(), url.clone()).headers(headers.clone());
+        request = request.header(ACCEPT, "application/xml");
+        if method == Method::POST {
+            request = request.header(CONTENT_LENGTH, "0");
+        }
+        let mut response = request.send().await.map_err(|error| self.transport(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(&error))? {
+            if body.len() + chunk.len() > self.limits.body {
+                return Err(Failure::TooLarge(self.limits.body));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            self.server_clock.observe(headers.get(DATE).and_then(|date| date.to_str().ok()));
+        }
+        Ok(Answer { status, headers, body })
+    }
+
+    /// What an answer other than success means: a failure that may pass, or an error that will not.
+    fn classify(&self, answer: &Answer, request: &str) -> Result<Failure, Error> {
+        let status = answer.status;
+        if status.is_redirection() {
+            let to = answer.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("an unknown place");
+            return Err(Error::NotEnterpriseManager {
+                url: self.base.to_string(),
+                what: format!("a redirect to {}", document::printable(to)),
+            });
+        }
+        let message = document::error_message(&answer.body);
+        let is_api = message.is_some() || answer.body.is_empty();
+        let told = message.map(|message| format!(": {message}")).unwrap_or_default();
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+            return Ok(Failure::Status { status: status.as_u16(), message: told });
+        }
+        if is_api {
+            return Err(Error::BadRequest { status: status.as_u16(), message: told, request: request.to_owned() });
+        }
+        Err(Error::NotEnterpriseManager {
+            url: self.base.to_string(),
+            what: format!("HTTP {} with {}", status.as_u16(), document::describe(&answer.body)),
+        })
+    }
+
+    /// Waits before the next try, or gives up. Certificates do not become trusted by waiting.
+    async fn pause(
+        &self,
+        failure: Failure,
+        failures: &mut u32,
+        retry_after: Option<Duration>,
+        request: &str,
+    ) -> Result<(), Error> {
+        *failures += 1;
+        if let (Failure::Transport(reason), Some(fingerprint)) = (&failure, self.seen.refused()) {
+            let host = self.base.host_str().unwrap_or_default().to_owned();
+            return Err(Error::Untrusted { host, fingerprint, reason: reason.clone() });
+        }
+        if *failures >= self.limits.tries {
+            if let Failure::Foreign(what) = failure {
+                return Err(Error::NotEnterpriseManager { url: self.base.to_string(), what });
+            }
+            return Err(Error::Exhausted { tries: *failures, last: failure, request: request.to_owned() });
+        }
+        let growing = self.limits.first_pause.saturating_mul(1 << (*failures - 1).min(16)).min(self.limits.longest_pause);
+        // Between half and all of it, so that clients that failed together do not come back together.
+        let pause = retry_after.unwrap_or_else(|| growing.mul_f64(0.5 + fastrand::f64() / 2.0));
+        tracing::debug!(%failure, pause_ms = pause.as_millis(), "request failed, trying again");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Seconds or a date, as far as it is honoured.
+    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+        let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        let asked = match text.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - self.now()).to_std().unwrap_or_default(),
+        };
+        Some(asked.min(self.limits.longest_retry_after))
+    }
+
+    /// The innermost cause of a transport error says the most, and the URL in the outer one nothing new.
+    fn transport(&self, error: &reqwest::Error) -> Failure {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let what = if error.is_timeout() {
+            "timed out".to_owned()
+        } else if error.is_connect() {
+            format!("cannot connect to {}: {cause}", self.base.authority())
+        } else {
+            format!("the connection broke: {cause}")
+        };
+        Failure::Transport(what)
+    }
+}

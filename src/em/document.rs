@@ -1,0 +1,138 @@
+//! The small documents around the queries: the API's root, a logon, an error, and whatever answers in their place.
+
+use quick_xml::events::{BytesStart, Event};
+
+use crate::decode::{Events, attributes, document_text, push_reference, push_text};
+
+/// The names of the versions in `EnterpriseManager/SupportedVersions`; `None` if the document is another.
+pub(super) fn supported_versions(body: &[u8]) -> Option<Vec<String>> {
+    let mut versions = Vec::new();
+    let root = walk(body, |path, start| {
+        if path.last().is_some_and(|name| name == "SupportedVersion") {
+            versions.extend(attribute(start, "Name"));
+        }
+    })?;
+    (root.name == "EnterpriseManager").then_some(versions)
+}
+
+/// `LogonSession/SessionId`, if it is fit to stand in a path.
+pub(super) fn session_id(body: &[u8]) -> Option<String> {
+    let root = walk(body, |_, _| {})?;
+    let id = root.texts.into_iter().find(|(name, _)| name == "SessionId")?.1;
+    let id = id.trim();
+    let is_plain = !id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_plain.then(|| id.to_owned())
+}
+
+/// `Error@Message`; `None` if the document is no error of the API.
+pub(super) fn error_message(body: &[u8]) -> Option<String> {
+    let mut message = None;
+    let root = walk(body, |path, start| {
+        if path.len() == 1 {
+            message = attribute(start, "Message");
+        }
+    })?;
+    (root.name == "Error").then(|| printable(&message.unwrap_or_default()))
+}
+
+/// What answered instead of the API, in a few words that begin with "an ".
+pub(super) fn describe(body: &[u8]) -> String {
+    if body.is_empty() {
+        return "an empty answer".to_owned();
+    }
+    let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("<html") || lower.contains("<!doctype html") {
+        let title = lower.find("<title>").and_then(|from| {
+            let title = text.get(from + 7..)?;
+            title.split('<').next().map(|title| format!(" titled {:?}", printable(title.trim())))
+        });
+        return format!("an HTML page{}", title.unwrap_or_default());
+    }
+    let start: String = text.chars().take(60).collect();
+    format!("an answer that begins with {:?}", printable(&start))
+}
+
+/// Text from outside on one line, shortened, without control characters.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+struct Root {
+    name: String,
+    /// Texts of the elements directly inside.
+    texts: Vec<(String, String)>,
+}
+
+/// Goes through a whole document; `None` if it is not one.
+fn walk(body: &[u8], mut each: impl FnMut(&[String], &BytesStart<'_>)) -> Option<Root> {
+    let mut events = Events::new(document_text(body).ok()?);
+    let mut path: Vec<String> = Vec::new();
+    let mut root = None;
+    let mut text = String::new();
+    loop {
+        let event = events.next().ok()?;
+        match &event {
+            Event::Start(start) | Event::Empty(start) => {
+                path.push(start.local_name().into_inner().to_owned());
+                each(&path, start);
+                text.clear();
+                if path.len() == 1 {
+                    root = Some(Root { name: path[0].clone(), texts: Vec::new() });
+                }
+                if matches!(event, Event::Empty(_)) {
+                    path.pop();
+                }
+            }
+            Event::End(_) => {
+                if let (Some(name), Some(root), 1) = (path.pop(), &mut root, path.len()) {
+                    root.texts.push((name, std::mem::take(&mut text)));
+                }
+            }
+            Event::Text(part) => push_text(&mut text, part),
+            Event::CData(part) => push_text(&mut text, part),
+            Event::GeneralRef(reference) => push_reference(&mut text, reference),
+            Event::Eof => return root,
+            _ => {}
+        }
+    }
+}
+
+fn attribute(start: &BytesStart<'_>, wanted: &str) -> Option<String> {
+    let mut found = None;
+    attributes(start, |name, value| {
+        if name == wanted {
+            found = Some(value.to_owned());
+        }
+    })
+    .ok()?;
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_told_apart() {
+        let root = br#"<?xml version="1.0"?><EnterpriseManager xmlns="http://www.veeam.com/ent/v1.0"><SupportedVersions><SupportedVersion Name="v1_6"/><SupportedVersion Name="v1_7"><Links/></SupportedVersion></SupportedVersions></EnterpriseManager>"#;
+        assert_eq!(supported_versions(root), Some(vec!["v1_6".to_owned(), "v1_7".to_owned()]));
+        assert_eq!(supported_versions(b"<html></html>"), None);
+        let logon = b"\xef\xbb\xbf<LogonSession><Links/><UserName>A\\b</UserName><SessionId> 15a3fc97-0325 </SessionId></LogonSession>";
+        assert_eq!(session_id(logon).as_deref(), Some("15a3fc97-0325"));
+        assert_eq!(session_id(b"<LogonSession><SessionId>../../x</SessionId></LogonSession>"), None);
+        assert_eq!(error_message(br#"<Error Message="No &quot;x&quot;" StatusCode="400"/>"#).as_deref(), Some("No \"x\""));
+        assert_eq!(error_message(b"<html/>"), None);
+    }
+
+    #[test]
+    fn what_answered_instead_is_described() {
+        for (body, expected) in [
+            (&b""[..], "an empty answer"),
+            (b"<!DOCTYPE html><html><head><title>Sign\nin</title>", "an HTML page titled \"Sign in\""),
+            (b"{\"error\": 1}", "an answer that begins with \"{\\\"error\\\": 1}\""),
+        ] {
+            assert_eq!(describe(body), expected);
+        }
+    }
+}

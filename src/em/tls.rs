@@ -1,0 +1,152 @@
+//! Whom to believe to be Enterprise Manager: the system's authorities, a file of them, or a certificate's fingerprint.
+//!
+//! Its certificate is self-signed by default, so a refusal must say what was seen and how to trust it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::Digest as _;
+
+use super::Error;
+
+/// Remembers the certificate that was refused.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<Option<[u8; 32]>>);
+
+impl Seen {
+    /// The SHA-256 fingerprint of the certificate that was refused last.
+    pub(super) fn refused(&self) -> Option<String> {
+        let seen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// What decides about a certificate. Handshake signatures are verified in every case but the last.
+#[derive(Debug)]
+enum Trust {
+    Authorities(Arc<WebPkiServerVerifier>),
+    Fingerprints(Vec<[u8; 32]>),
+    Anything,
+}
+
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+    seen: Arc<Seen>,
+}
+
+/// The TLS configuration for these settings, and where a refused certificate is remembered.
+pub(super) fn client_config(
+    ca_file: Option<&Path>,
+    fingerprints: &[[u8; 32]],
+    insecure: bool,
+) -> Result<(ClientConfig, Arc<Seen>), Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let trust = if insecure {
+        Trust::Anything
+    } else if !fingerprints.is_empty() {
+        Trust::Fingerprints(fingerprints.to_vec())
+    } else {
+        let roots = Arc::new(roots(ca_file)?);
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build();
+        Trust::Authorities(verifier.map_err(|error| Error::Tls(format!("no usable certificate authority: {error}")))?)
+    };
+    let seen = Arc::new(Seen::default());
+    let verifier = Verifier { trust, provider: provider.clone(), seen: seen.clone() };
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Tls(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok((config, seen))
+}
+
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = ca_file {
+        let unusable = |why: String| Error::Tls(format!("the CA file {} cannot be used: {why}", path.display()));
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(unusable("it holds no PEM certificate".to_owned()));
+        }
+    } else {
+        // Some systems carry a certificate or two that cannot be parsed; the others are as good as ever.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            tracing::warn!("this system has no certificate authorities: only a CA file or a fingerprint can be trusted");
+            roots.extend(std::iter::empty());
+        }
+    }
+    Ok(roots)
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let digest: [u8; 32] = sha2::Sha256::digest(end_entity).into();
+        let verified = match &self.trust {
+            Trust::Authorities(verifier) => {
+                verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            }
+            Trust::Fingerprints(known) if known.contains(&digest) => Ok(ServerCertVerified::assertion()),
+            Trust::Fingerprints(_) => {
+                Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+            }
+            Trust::Anything => Ok(ServerCertVerified::assertion()),
+        };
+        if verified.is_err() {
+            *self.seen.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
