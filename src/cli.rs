@@ -3,10 +3,11 @@
 //! Names of commands, flags and variables are a contract: unit files and scripts use them. What a flag means is decided
 //! in [`crate::config`], together with the file and the environment, so that all problems come at once.
 
+use std::ffi::OsString;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
 
 use crate::config::{Need, Overrides};
@@ -183,6 +184,26 @@ pub struct GlobalArgs {
 }
 
 impl Cli {
+    /// Reads the arguments, the program's name first.
+    ///
+    /// # Errors
+    /// When they are wrong, and when help was asked for: `clap::Error::exit` prints either, with the right status.
+    pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let cli = Self::try_parse_from(&args)?;
+        // A flag that stands on both sides counts for clap only behind the command. Of a repeatable one the first part
+        // would be dropped without a word: fewer session types read than were asked for.
+        let global = &cli.global;
+        for (flag, used) in [("--kind", global.kinds.len()), ("--certificate-sha256", global.certificate_sha256.len())]
+        {
+            if occurrences(&args, flag) > used {
+                let text = format!("{flag} stands before and after the command: put all of them on one side");
+                return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, text));
+            }
+        }
+        Ok(cli)
+    }
+
     /// What the flags say, for [`crate::config::load`].
     #[must_use]
     pub fn overrides(&self) -> Overrides {
@@ -222,6 +243,11 @@ impl Command {
             Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) => Need::Manager,
         }
     }
+}
+
+fn occurrences(args: &[OsString], flag: &str) -> usize {
+    let is_flag = |arg: &str| arg.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
+    args.iter().take_while(|arg| *arg != "--").filter(|arg| arg.to_str().is_some_and(is_flag)).count()
 }
 
 /// Writes a command's result to standard output. A reader that has seen enough (`| head`) is no failure.

@@ -224,6 +224,17 @@ pub fn load(need: Need, overrides: &Overrides, around: &Surroundings<'_>) -> Res
     layers.problems.unless_any(settings)
 }
 
+/// Reads the settings of logs alone, and no file: for commands that must work beside a file that is wrong.
+///
+/// # Errors
+/// What is wrong with the flags and variables of logs.
+pub fn load_log(overrides: &Overrides, around: &Surroundings<'_>) -> Result<LogSettings, Problems> {
+    let file = file::File::empty(around.cwd.clone());
+    let mut layers = Layers { overrides, around, file, problems: Problems::default() };
+    let settings = log(&mut layers);
+    layers.problems.unless_any(settings)
+}
+
 /// The kind of that name, in any case.
 ///
 /// # Errors

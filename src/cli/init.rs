@@ -123,7 +123,8 @@ password_file = "vemsync.password"
 #enabled = false
 "##;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;

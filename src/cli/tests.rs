@@ -1,6 +1,4 @@
-use std::ffi::OsStr;
-
-use clap::CommandFactory as _;
+use std::ffi::{OsStr, OsString};
 
 use super::*;
 
@@ -138,4 +136,14 @@ fn clap_reads_no_variable_itself() {
 fn a_broken_pipe_ends_quietly_and_a_full_disk_does_not() {
     assert!(quiet_end(Err(ErrorKind::BrokenPipe.into())).is_ok());
     assert!(quiet_end(Err(ErrorKind::StorageFull.into())).is_err());
+}
+
+#[test]
+fn a_repeatable_flag_on_both_sides_of_the_command_is_refused_not_half_used() {
+    let from = |args: &[&str]| Cli::from_args(args.iter().map(OsString::from));
+    let cli = from(&["vemsync", "sync", "--kind", "A", "--kind=B"]).unwrap();
+    assert_eq!(cli.overrides().kinds, ["A", "B"]);
+    let error = from(&["vemsync", "--kind", "A", "sync", "--kind=B"]).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains("--kind stands before and after the command"), "{error}");
 }

@@ -147,7 +147,7 @@ pub(super) fn parse(text: &str, shown: &str, folder: PathBuf, problems: &mut Pro
     };
     let mut file = File::empty(folder);
     let root = document.as_table();
-    for (name, item) in root.iter() {
+    for (name, item) in root {
         let at = reader.key_place(root, name, item);
         if name == MANAGER_SECTION {
             file.managers = reader.managers(item, &at);
@@ -172,7 +172,7 @@ impl Reader<'_> {
     fn managers(&mut self, item: &Item, at: &Place) -> Vec<Manager> {
         let tables: Vec<(&dyn TableLike, Option<Range<usize>>)> = match item {
             Item::ArrayOfTables(tables) => tables.iter().map(|table| (table as &dyn TableLike, table.span())).collect(),
-            Item::Value(toml_edit::Value::Array(array)) if array.iter().all(|value| value.is_inline_table()) => array
+            Item::Value(toml_edit::Value::Array(array)) if array.iter().all(toml_edit::Value::is_inline_table) => array
                 .iter()
                 .filter_map(toml_edit::Value::as_inline_table)
                 .map(|table| (table as &dyn TableLike, table.span()))

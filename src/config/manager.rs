@@ -86,8 +86,7 @@ pub(super) fn read(layers: &mut Layers<'_>, need: Need) -> Vec<ManagerSettings> 
         }
     }
     if alone {
-        let section = sections.into_iter().next();
-        return one(layers, need, section, own).into_iter().collect();
+        return one(layers, need, sections.first(), own).into_iter().collect();
     }
     for place in own.places() {
         layers.problems.add(
@@ -96,7 +95,7 @@ pub(super) fn read(layers: &mut Layers<'_>, need: Need) -> Vec<ManagerSettings> 
             format!("set it in the file, below its [[{MANAGER_SECTION}]]"),
         );
     }
-    sections.into_iter().filter_map(|section| one(layers, need, Some(section), Own::default())).collect()
+    sections.iter().filter_map(|section| one(layers, need, Some(section), Own::default())).collect()
 }
 
 /// What flags and variables say about the only Enterprise Manager, flag first.
@@ -163,8 +162,8 @@ impl Own {
     }
 }
 
-fn one(layers: &mut Layers<'_>, need: Need, section: Option<Manager>, own: Own) -> Option<ManagerSettings> {
-    let keys = section.as_ref().map(|section| &section.keys);
+fn one(layers: &mut Layers<'_>, need: Need, section: Option<&Manager>, own: Own) -> Option<ManagerSettings> {
+    let keys = section.map(|section| &section.keys);
     let text = |key: &str| keys.and_then(|keys| keys.one(key));
     if need == Need::Manager {
         // A value that is given but wrong is a problem of its own: only what stands nowhere is missing.
@@ -207,7 +206,7 @@ fn one(layers: &mut Layers<'_>, need: Need, section: Option<Manager>, own: Own) 
     let [flag, variable] = own.ca_file;
     let ca_file = flag.or(variable).or_else(|| text("ca_file")).map(|given| (layers.path(&given), given.place));
     let password = own.password.or_else(|| text("password_file").map(Password::File));
-    let failover = section.as_ref().and_then(|section| section.failover.as_ref());
+    let failover = section.and_then(|section| section.failover.as_ref());
     let failover = failover.map(|section| credentials(layers, need, section));
 
     if need != Need::Manager {

@@ -78,7 +78,8 @@ fn private(_: &std::fs::Metadata, _: &Path) -> Parsed<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

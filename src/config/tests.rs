@@ -245,6 +245,35 @@ fn logs_follow_the_flag_then_rust_log_then_the_file() {
 }
 
 #[test]
+fn logs_can_be_set_up_beside_a_file_that_is_wrong() {
+    let world = World::new().file("[sync").env("VEMSYNC_LOG_FORMAT", "json").flags(|flags| flags.verbose = 1);
+    let around =
+        Surroundings { env: &|name| world.env.get(name).cloned(), cwd: world.folder.path().into(), user_folder: None };
+    let log = load_log(&world.flags, &around).unwrap();
+    assert_eq!((log.format, log.verbosity), (LogFormat::Json, Verbosity::Debug));
+}
+
+#[test]
+fn a_password_file_flag_beats_every_variable() {
+    let world = with("").env("VEMSYNC_PASSWORD", "x").env("VEMSYNC_PASSWORD_FILE", "absent");
+    let settings = world.flags(|flags| flags.password_file = Some("em.password".to_owned())).load(Need::Manager);
+    assert_eq!(settings.managers[0].password.expose_secret(), "hunter2");
+}
+
+#[test]
+fn inline_tables_and_dotted_keys_are_the_same_file() {
+    let text = "sync.page_size = 7\nenterprise_manager = [{ url = 'https://em.example', username = 'svc', \
+                password_file = 'em.password', failover.username = 'fo', failover.password_file = 'em.password' }]\n";
+    let settings = World::new().file(text).load(Need::Manager);
+    assert_eq!(settings.sync.page_size, 7);
+    assert_eq!(settings.managers[0].failover.as_ref().unwrap().username, "fo");
+    let text = "enterprise_manager = [\n  { url = 'https://em.example' },\n]\n";
+    assert!(
+        World::new().file(text).problems(Need::Manager).starts_with("vemsync.toml:2: this Enterprise Manager has no")
+    );
+}
+
+#[test]
 fn several_enterprise_managers_come_from_the_file_alone() {
     let two = format!("{EM}name = 'a'\n{EM}name = 'b'\n");
     let settings = World::new().file(&two).load(Need::Manager);
@@ -343,4 +372,14 @@ fn fingerprints_are_read_as_tools_print_them() {
     assert!(value::fingerprint(&"a".repeat(40)).unwrap_err().0.contains("SHA-1"));
     assert!(value::fingerprint(&"g".repeat(64)).is_err());
     assert!(value::fingerprint(&"é".repeat(64)).is_err());
+}
+
+proptest::proptest! {
+    /// A file that someone else's tool wrote is at worst a list of problems.
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "([\\[\\]\\.=\"'{},#\\\\\n\\- ]|sync|database|enterprise_manager|failover|url|kinds|[0-9a-zü\u{0}])*") {
+        let mut problems = Problems::default();
+        let file = file::parse(&text, FILE_NAME, PathBuf::new(), &mut problems);
+        proptest::prop_assert!(file.is_some() || problems.unless_any(()).is_err());
+    }
 }
