@@ -1,0 +1,40 @@
+//! Text from outside made safe to print: a job's name must not be able to move the cursor or forge a log line.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The text with its control characters written as escapes: `\n`, `\t`, `\u{1b}`.
+///
+/// C1 controls (U+0080 to U+009F) are covered too, since some terminals obey them like an escape sequence.
+#[must_use]
+pub fn control(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() {
+            write!(escaped, "{}", c.escape_default()).expect("a String takes every write");
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::control;
+
+    #[test]
+    fn controls_are_escaped_and_everything_else_is_kept() {
+        for (text, expected) in [
+            ("Täglich \\ \"quoted\"", "Täglich \\ \"quoted\""),
+            ("a\nb\tc", "a\\nb\\tc"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("\u{7f}\u{9b}", "\\u{7f}\\u{9b}"),
+        ] {
+            assert_eq!(control(text), expected);
+        }
+    }
+}
