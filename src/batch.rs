@@ -413,9 +413,7 @@ impl Builder {
         let Some(creation) = self.raw(common::CREATION_TIME) else {
             return Err(Defect::NoCreationTime);
         };
-        for (element, text) in
-            [("CreationTimeUTC", Some(creation)), ("EndTimeUTC", self.raw(common::END_TIME))]
-        {
+        for (element, text) in [("CreationTimeUTC", Some(creation)), ("EndTimeUTC", self.raw(common::END_TIME))] {
             if let Some(text) = text.filter(|text| timestamp::parse(text).is_none()) {
                 return Err(Defect::Time { element, text: text.to_owned() });
             }

@@ -385,7 +385,10 @@ impl<'a> Decoder<'a> {
             if depth == path.len() {
                 inner.finish_inner(&mut self.batch);
                 *inner_at = None;
-            } else if is_leaf && !name.ends_with("Link") && !(depth + 1 == path.len() && inner.element(name, &self.leaf)) {
+            } else if is_leaf
+                && !name.ends_with("Link")
+                && !(depth + 1 == path.len() && inner.element(name, &self.leaf))
+            {
                 // The table of inner rows keeps no extras; their owner does, under the whole path.
                 self.builder.extra(&path.join("."), &self.leaf);
             }

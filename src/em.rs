@@ -220,7 +220,8 @@ impl Client {
 
     /// Sends one request once and reads the answer, within all bounds.
     async fn send(&self, method: Method, url: &Url, headers: &HeaderMap) -> Result<Answer, Failure> {
-        let _permit = self.permits.acquire().await.map_err(|_| Failure::Transport("the client is closed".to_owned()))?;
+        let _permit =
+            self.permits.acquire().await.map_err(|_| Failure::Transport("the client is closed".to_owned()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut request = self.http.request(method.clone(), url.clone()).headers(headers.clone());
         request = request.header(ACCEPT, "application/xml");
@@ -255,7 +256,8 @@ impl Client {
         let message = document::error_message(&answer.body);
         let is_api = message.is_some() || answer.body.is_empty();
         let told = message.map(|message| format!(": {message}")).unwrap_or_default();
-        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+        if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+        {
             return Ok(Failure::Status { status: status.as_u16(), message: told });
         }
         if is_api {
@@ -286,7 +288,8 @@ impl Client {
             }
             return Err(Error::Exhausted { tries: *failures, last: failure, request: request.to_owned() });
         }
-        let growing = self.limits.first_pause.saturating_mul(1 << (*failures - 1).min(16)).min(self.limits.longest_pause);
+        let growing =
+            self.limits.first_pause.saturating_mul(1 << (*failures - 1).min(16)).min(self.limits.longest_pause);
         // Between half and all of it, so that clients that failed together do not come back together.
         let pause = retry_after.unwrap_or_else(|| growing.mul_f64(0.5 + fastrand::f64() / 2.0));
         tracing::debug!(%failure, pause_ms = pause.as_millis(), "request failed, trying again");

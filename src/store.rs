@@ -65,7 +65,7 @@ pub struct Mark {
     /// How far before the mark each scan begins.
     pub overlap_seconds: i64,
     /// How dense the last scan found the stream.
-    pub rows_per_hour: i64,
+    pub rows_per_hour: f64,
 }
 
 /// A stretch of history that is read, or is being read from its end downwards.

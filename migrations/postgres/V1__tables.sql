@@ -317,7 +317,7 @@ create table sync_marks (
   mark timestamptz not null,
   scanned_at timestamptz not null,
   overlap_seconds bigint not null,
-  rows_per_hour bigint not null,
+  rows_per_hour double precision not null,
   updated_at timestamptz not null,
   primary key (em_id, kind, backup_server_uid, field)
 );

@@ -317,7 +317,7 @@ create table sync_marks (
   mark TEXT not null,
   scanned_at TEXT not null,
   overlap_seconds INTEGER not null,
-  rows_per_hour INTEGER not null,
+  rows_per_hour REAL not null,
   updated_at TEXT not null,
   primary key (em_id, kind, backup_server_uid, field)
 ) strict;

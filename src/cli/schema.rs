@@ -7,7 +7,7 @@ use comfy_table::{Table, presets};
 
 use crate::config::{self, Place, Problem};
 use crate::kind::{Column, SessionKind, Source, Ty};
-use crate::kinds::{INNER_COLUMNS, KINDS};
+use crate::kinds::KINDS;
 
 /// Arguments of `schema`.
 #[derive(Debug, Clone, Args)]
@@ -64,12 +64,12 @@ fn write_columns(kind: &SessionKind, out: &mut dyn Write) -> io::Result<()> {
         add(&mut columns, name, ty, origin);
     }
     writeln!(out, "{}", columns.trim_fmt())?;
-    if kind.inner_rows {
-        writeln!(out, "\nThe rows inside a session are stored in cloud_failover_task_sessions:\n")?;
+    if let Some(inner) = kind.inner {
+        writeln!(out, "\nThe rows inside a session are stored in {}:\n", inner.table)?;
         let mut columns = columns_table();
-        add(&mut columns, "session_uid", Ty::Uid, "uid of the session");
-        add(&mut columns, "task_position", Ty::Bigint, "position inside the session");
-        for column in INNER_COLUMNS {
+        add(&mut columns, inner.owner, Ty::Uid, "uid of the session");
+        add(&mut columns, inner.position, Ty::Bigint, "position inside the session");
+        for column in inner.columns {
             add(&mut columns, column.name, column.ty, &origin(kind, column));
         }
         writeln!(out, "{}", columns.trim_fmt())?;

@@ -62,7 +62,9 @@ pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('&') {
         push_attribute_text(&mut out, &rest[..at]);
         let after = &rest[at + 1..];
-        match after.find(';').filter(|end| after[..*end].bytes().all(|byte| byte == b'#' || byte.is_ascii_alphanumeric()))
+        match after
+            .find(';')
+            .filter(|end| after[..*end].bytes().all(|byte| byte == b'#' || byte.is_ascii_alphanumeric()))
         {
             Some(end) => {
                 push_reference(&mut out, &after[..end]);
@@ -99,10 +101,24 @@ mod tests {
     #[test]
     fn references_stand_for_characters() {
         for (reference, expected) in [
-            ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("#39", "'"), ("#x2F", "/"),
-            ("#X2f", "/"), ("#13", "\r"), ("#0", "\u{fffd}"), ("#1", "\u{fffd}"), ("#xD800", "\u{fffd}"),
-            ("#xFFFE", "\u{fffd}"), ("#x110000", "\u{fffd}"), ("#99999999999", "\u{fffd}"), ("#", "\u{fffd}"),
-            ("#x1F600", "😀"), ("nbsp", "&nbsp;"),
+            ("amp", "&"),
+            ("lt", "<"),
+            ("gt", ">"),
+            ("quot", "\""),
+            ("apos", "'"),
+            ("#39", "'"),
+            ("#x2F", "/"),
+            ("#X2f", "/"),
+            ("#13", "\r"),
+            ("#0", "\u{fffd}"),
+            ("#1", "\u{fffd}"),
+            ("#xD800", "\u{fffd}"),
+            ("#xFFFE", "\u{fffd}"),
+            ("#x110000", "\u{fffd}"),
+            ("#99999999999", "\u{fffd}"),
+            ("#", "\u{fffd}"),
+            ("#x1F600", "😀"),
+            ("nbsp", "&nbsp;"),
         ] {
             let mut out = String::new();
             push_reference(&mut out, reference);
@@ -113,8 +129,11 @@ mod tests {
     #[test]
     fn line_ends_and_forbidden_characters() {
         for (text, expected) in [
-            ("a\r\nb\rc\nd\te", "a\nb\nc\nd\te"), ("\u{0}x\u{1f}", "\u{fffd}x\u{fffd}"), ("\u{fffe}", "\u{fffd}"),
-            ("ﬀ\u{feff}é", "ﬀ\u{feff}é"), ("plain", "plain"),
+            ("a\r\nb\rc\nd\te", "a\nb\nc\nd\te"),
+            ("\u{0}x\u{1f}", "\u{fffd}x\u{fffd}"),
+            ("\u{fffe}", "\u{fffd}"),
+            ("ﬀ\u{feff}é", "ﬀ\u{feff}é"),
+            ("plain", "plain"),
         ] {
             let mut out = String::new();
             push_text(&mut out, text);
@@ -125,8 +144,13 @@ mod tests {
     #[test]
     fn attributes_are_normalised() {
         for (raw, expected) in [
-            ("a&amp;b", "a&b"), ("a\tb\r\nc", "a b c"), ("a&#10;b&#9;c", "a\nb\tc"), ("x?a=1&b=2", "x?a=1&b=2"),
-            ("50% & more; really", "50% & more; really"), ("&#x1F600;", "😀"), ("é", "é"),
+            ("a&amp;b", "a&b"),
+            ("a\tb\r\nc", "a b c"),
+            ("a&#10;b&#9;c", "a\nb\tc"),
+            ("x?a=1&b=2", "x?a=1&b=2"),
+            ("50% & more; really", "50% & more; really"),
+            ("&#x1F600;", "😀"),
+            ("é", "é"),
         ] {
             assert_eq!(attribute_value(raw), expected, "{raw}");
         }

@@ -20,7 +20,8 @@ pub(super) fn session_id(body: &[u8]) -> Option<String> {
     let root = walk(body, |_, _| {})?;
     let id = root.texts.into_iter().find(|(name, _)| name == "SessionId")?.1;
     let id = id.trim();
-    let is_plain = !id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_plain =
+        !id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     is_plain.then(|| id.to_owned())
 }
 
@@ -121,7 +122,10 @@ mod tests {
         let logon = b"\xef\xbb\xbf<LogonSession><Links/><UserName>A\\b</UserName><SessionId> 15a3fc97-0325 </SessionId></LogonSession>";
         assert_eq!(session_id(logon).as_deref(), Some("15a3fc97-0325"));
         assert_eq!(session_id(b"<LogonSession><SessionId>../../x</SessionId></LogonSession>"), None);
-        assert_eq!(error_message(br#"<Error Message="No &quot;x&quot;" StatusCode="400"/>"#).as_deref(), Some("No \"x\""));
+        assert_eq!(
+            error_message(br#"<Error Message="No &quot;x&quot;" StatusCode="400"/>"#).as_deref(),
+            Some("No \"x\"")
+        );
         assert_eq!(error_message(b"<html/>"), None);
     }
 

@@ -6,7 +6,9 @@ use crate::decode;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The account may not log on. Never tried again by itself: accounts lock.
-    #[error("Enterprise Manager refused the account {username:?} ({status}{message}): check the user name and the password file, and that the account has a portal role and is not locked")]
+    #[error(
+        "Enterprise Manager refused the account {username:?} ({status}{message}): check the user name and the password file, and that the account has a portal role and is not locked"
+    )]
     Refused {
         /// The account.
         username: String,
@@ -16,7 +18,9 @@ pub enum Error {
         message: String,
     },
     /// The certificate is not trusted.
-    #[error("the certificate of {host} is not trusted ({reason}); its SHA-256 fingerprint is {fingerprint}. Trust it with one of: --ca-file FILE (the authority that signed it), --certificate-sha256 {fingerprint} (once you have compared it on the server), or the system's certificate store")]
+    #[error(
+        "the certificate of {host} is not trusted ({reason}); its SHA-256 fingerprint is {fingerprint}. Trust it with one of: --ca-file FILE (the authority that signed it), --certificate-sha256 {fingerprint} (once you have compared it on the server), or the system's certificate store"
+    )]
     Untrusted {
         /// Whose.
         host: String,

@@ -210,7 +210,9 @@ mod tests {
              CreationTime<\"2025-08-15T00:00:00Z\""
         );
         assert_eq!(
-            Filter::states(&["InProgress", "Pending"]).and(Filter::Compare("CreationTime", Op::Less, second("2025-08-15"))).to_string(),
+            Filter::states(&["InProgress", "Pending"])
+                .and(Filter::Compare("CreationTime", Op::Less, second("2025-08-15")))
+                .to_string(),
             "(State==InProgress,State==Pending);CreationTime<\"2025-08-15T00:00:00Z\""
         );
     }

@@ -85,7 +85,9 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
         // Some systems carry a certificate or two that cannot be parsed; the others are as good as ever.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
-            tracing::warn!("this system has no certificate authorities: only a CA file or a fingerprint can be trusted");
+            tracing::warn!(
+                "this system has no certificate authorities: only a CA file or a fingerprint can be trusted"
+            );
             roots.extend(std::iter::empty());
         }
     }

@@ -140,9 +140,7 @@ async fn upsert(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<Coun
     }
     let unless = commit.unless_changed_since.unwrap_or(FAR_FUTURE);
     match tx {
-        Tx::Postgres(tx) => {
-            postgres::upsert(tx, &commit.batch, commit.session, commit.em_id, unless, now).await
-        }
+        Tx::Postgres(tx) => postgres::upsert(tx, &commit.batch, commit.session, commit.em_id, unless, now).await,
         Tx::Sqlite(tx) => sqlite::upsert(tx, &commit.batch, commit.session, commit.em_id, unless, now).await,
     }
 }
@@ -298,7 +296,7 @@ async fn set_mark(tx: &mut Tx, commit: &Commit, mark: &Mark, now: DateTime<Utc>)
             mark.mark.into(),
             mark.scanned_at.into(),
             mark.overlap_seconds.into(),
-            mark.rows_per_hour.into(),
+            Value::Real(mark.rows_per_hour),
             now.into(),
         ],
     )

@@ -20,6 +20,7 @@ pub(super) enum Value {
     Uids(Vec<Uuid>),
     Time(Option<DateTime<Utc>>),
     Int(Option<i64>),
+    Real(f64),
     Bool(Option<bool>),
     Text(Option<String>),
 }
@@ -63,6 +64,13 @@ pub(super) enum Row {
 impl Row {
     pub(super) fn int(&self, column: usize) -> Result<i64> {
         Ok(self.maybe_int(column)?.unwrap_or_default())
+    }
+
+    pub(super) fn real(&self, column: usize) -> Result<f64> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.try_get(column)?,
+        })
     }
 
     pub(super) fn maybe_int(&self, column: usize) -> Result<Option<i64>> {
@@ -130,9 +138,7 @@ impl Tx {
     pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
         let sql = AssertSqlSafe(sql.to_owned());
         Ok(match self {
-            Self::Postgres(tx) => {
-                postgres::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected()
-            }
+            Self::Postgres(tx) => postgres::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected(),
             Self::Sqlite(tx) => sqlite::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected(),
         })
     }
@@ -163,7 +169,10 @@ impl Tx {
 enum Pools {
     Postgres(PgPool),
     /// One connection writes and has the cache; the others only read.
-    Sqlite { writer: SqlitePool, reader: SqlitePool },
+    Sqlite {
+        writer: SqlitePool,
+        reader: SqlitePool,
+    },
 }
 
 /// The store on either database.

@@ -23,10 +23,8 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
         ("plan_cache_mode", "force_custom_plan"),
         ("lock_timeout", "30s"),
     ]);
-    let connect = PgPoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(Duration::from_secs(30))
-        .connect_with(options.clone());
+    let connect =
+        PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone());
     match connect.await {
         Ok(pool) => Ok(pool),
         // The pool waits for a server that is down; its own error would only say that it waited.
@@ -49,6 +47,7 @@ pub(super) fn bind(
             Value::Uids(uids) => query.bind(uids),
             Value::Time(time) => query.bind(time),
             Value::Int(value) => query.bind(value),
+            Value::Real(value) => query.bind(value),
             Value::Bool(value) => query.bind(value),
             Value::Text(text) => query.bind(text),
         };

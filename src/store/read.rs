@@ -39,7 +39,7 @@ pub(super) async fn marks(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Result
                 mark: row.time(2)?,
                 scanned_at: row.time(3)?,
                 overlap_seconds: row.int(4)?,
-                rows_per_hour: row.int(5)?,
+                rows_per_hour: row.real(5)?,
             })
         })
         .collect()
@@ -70,10 +70,7 @@ pub(super) async fn backfills(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Re
 fn first_marks(text: &str) -> Result<Vec<(Uuid, DateTime<Utc>)>> {
     let unreadable = || Error::Value(format!("sync_backfills.first_marks is {text:?}"));
     let marks: Vec<(Uuid, String)> = serde_json::from_str(text).map_err(|_| unreadable())?;
-    marks
-        .into_iter()
-        .map(|(server, mark)| Ok((server, timestamp::parse(&mark).ok_or_else(unreadable)?)))
-        .collect()
+    marks.into_iter().map(|(server, mark)| Ok((server, timestamp::parse(&mark).ok_or_else(unreadable)?))).collect()
 }
 
 pub(super) async fn open_rows(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Result<Vec<OpenRow>> {

@@ -43,8 +43,6 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    pub(super) const COUNT: usize = 4;
-
     pub(super) const fn from(first: usize) -> Self {
         Self { em_id: first, now: first + 1, unless_changed_since: first + 2, listed_as: first + 3 }
     }
@@ -78,8 +76,7 @@ pub(super) fn upsert(
         values.push(format!("${}", fixed.listed_as));
     }
     let compared: Vec<&str> = names.iter().copied().filter(|name| *name != "uid").collect();
-    let kept: Vec<&str> =
-        entity.columns.iter().filter(|column| is_kept(column)).map(|column| column.name).collect();
+    let kept: Vec<&str> = entity.columns.iter().filter(|column| is_kept(column)).map(|column| column.name).collect();
 
     let mut sql = format!(
         "insert into {table} as t ({}, em_id, first_seen_at, updated_at)\nselect {}, ${}, ${now}, ${now}\nfrom {source} v\n",
@@ -108,7 +105,11 @@ pub(super) fn upsert(
             .iter()
             .zip(&values)
             .filter(|(name, _)| **name != "uid")
-            .map(|(name, value)| if kept.contains(name) { format!("coalesce({value}, o.{name})") } else { value.clone() })
+            .map(
+                |(name, value)| {
+                    if kept.contains(name) { format!("coalesce({value}, o.{name})") } else { value.clone() }
+                },
+            )
             .collect();
         let _ = write!(
             sql,

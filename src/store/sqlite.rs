@@ -80,6 +80,7 @@ pub(super) fn bind(
             Value::Uids(uids) => query.bind(serde_json::json!(uids).to_string()),
             Value::Time(time) => query.bind(time.map(timestamp::format)),
             Value::Int(value) => query.bind(value),
+            Value::Real(value) => query.bind(value),
             Value::Bool(value) => query.bind(value),
             Value::Text(text) => query.bind(text),
         };
@@ -126,12 +127,13 @@ async fn upsert_chunk(
     now: DateTime<Utc>,
 ) -> Result<u64> {
     let entity = &batch.entity;
-    let mut names: Vec<String> =
-        sql::carried(entity).enumerate().map(|(n, (_, column))| format!("column{} as {}", n + 1, column.name)).collect();
+    let mut names: Vec<String> = sql::carried(entity)
+        .enumerate()
+        .map(|(n, (_, column))| format!("column{} as {}", n + 1, column.name))
+        .collect();
     names.push(format!("column{} as extra", names.len() + 1));
     let row = format!("({})", vec!["?"; names.len()].join(","));
-    let source =
-        format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows.len()].join(","));
+    let source = format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows.len()].join(","));
     // Plain question marks are counted by themselves; the fixed parameters follow them by number.
     let fixed = Fixed::from(names.len() * rows.len() + 1);
     let upsert = sql::upsert(Dialect::Sqlite, entity, session, &source, &fixed);

@@ -9,22 +9,22 @@ use uuid::Uuid;
 use crate::store::Mark;
 
 /// Servers that fit one request's URL, each with its own start.
-pub const SERVERS_A_REQUEST: usize = 12;
+pub(super) const SERVERS_A_REQUEST: usize = 12;
 
 /// One server's part of a scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Start {
     /// The server; nil for rows that name none, which only a query for all servers can find.
     pub server: Uuid,
     /// Where its scan has to begin.
     pub from: DateTime<Utc>,
     /// How dense its stream was when last read.
-    pub rows_per_hour: i64,
+    pub rows_per_hour: f64,
 }
 
 /// A scan's requests.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Plan {
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Plan {
     /// All servers, from here on.
     pub main: Option<DateTime<Utc>>,
     /// Servers with starts of their own.
@@ -33,19 +33,16 @@ pub struct Plan {
 
 /// The cheapest plan, in requests, for these starts.
 #[must_use]
-pub fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -> Plan {
+pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -> Plan {
     starts.sort_by_key(|start| (start.from, start.server));
     let nameless = starts.iter().position(|start| start.server.is_nil()).unwrap_or(starts.len());
-    let density: i64 = starts.iter().map(|start| start.rows_per_hour).sum();
-    let cheapest = (0..starts.len())
-        .take(nameless + 1)
-        .min_by_key(|apart| {
-            let minutes = (now - starts[*apart].from).num_minutes().max(0);
-            let rows = density.saturating_mul(minutes) / 60;
-            let pages = rows / i64::from(page_size).max(1) + 1;
-            pages + i64::try_from(apart.div_ceil(SERVERS_A_REQUEST)).unwrap_or(i64::MAX)
-        })
-        .unwrap_or_default();
+    let density: f64 = starts.iter().map(|start| start.rows_per_hour).sum();
+    let requests = |apart: usize| {
+        let hours = (now - starts[apart].from).as_seconds_f64() / 3600.0;
+        (density * hours / f64::from(page_size)).max(0.0).floor() + apart.div_ceil(SERVERS_A_REQUEST) as f64
+    };
+    let cheapest =
+        (0..starts.len()).take(nameless + 1).min_by(|a, b| requests(*a).total_cmp(&requests(*b))).unwrap_or_default();
     Plan {
         main: starts.get(cheapest).map(|start| start.from),
         apart: starts[..cheapest].chunks(SERVERS_A_REQUEST).map(<[Start]>::to_vec).collect(),
@@ -54,7 +51,7 @@ pub fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -> Plan 
 
 /// How long a silent stream may go without being asked for: not at all for a day, then hourly, after a week daily.
 #[must_use]
-pub fn is_due(mark: &Mark, now: DateTime<Utc>) -> bool {
+pub(super) fn is_due(mark: &Mark, now: DateTime<Utc>) -> bool {
     let silent = mark.scanned_at.max(now) - mark.mark;
     let pause = if silent > TimeDelta::days(7) {
         TimeDelta::days(1)
@@ -76,40 +73,40 @@ mod tests {
         parse("2025-06-01T12:00:00Z").expect("a time")
     }
 
-    fn start(server: u128, hours_ago: i64, rows_per_hour: i64) -> Start {
+    fn start(server: u128, hours_ago: i64, rows_per_hour: f64) -> Start {
         Start { server: Uuid::from_u128(server), from: now() - TimeDelta::hours(hours_ago), rows_per_hour }
     }
 
     #[test]
     fn sparse_streams_are_one_query_from_the_oldest_start() {
-        let plan = plan(vec![start(1, 2, 1), start(2, 90, 0), start(3, 30, 1)], 500, now());
+        let plan = plan(vec![start(1, 2, 1.0), start(2, 90, 0.0), start(3, 30, 1.0)], 500, now());
         assert_eq!(plan, Plan { main: Some(now() - TimeDelta::hours(90)), apart: vec![] });
     }
 
     #[test]
     fn a_silent_server_is_split_off_from_dense_ones() {
-        let silent = start(2, 90, 0);
-        let plan = plan(vec![start(1, 2, 200), silent, start(3, 3, 200)], 500, now());
+        let silent = start(2, 90, 0.0);
+        let plan = plan(vec![start(1, 2, 200.0), silent, start(3, 3, 200.0)], 500, now());
         assert_eq!(plan.apart, vec![vec![silent]]);
         assert_eq!(plan.main, Some(now() - TimeDelta::hours(3)));
     }
 
     #[test]
     fn any_number_of_current_servers_is_one_query() {
-        let starts = (1..500).map(|server| start(server, 2, 1)).collect();
+        let starts = (1..500).map(|server| start(server, 2, 1.0)).collect();
         assert_eq!(plan(starts, 500, now()), Plan { main: Some(now() - TimeDelta::hours(2)), apart: vec![] });
     }
 
     #[test]
     fn many_silent_servers_share_requests() {
-        let starts = (1..=30).map(|server| start(server, 900, 0)).chain([start(99, 2, 1000)]).collect();
+        let starts = (1..=30).map(|server| start(server, 900, 0.0)).chain([start(99, 2, 1000.0)]).collect();
         let plan = plan(starts, 500, now());
         assert_eq!(plan.apart.iter().map(Vec::len).collect::<Vec<_>>(), [12, 12, 6]);
     }
 
     #[test]
     fn rows_without_a_server_are_never_split_off() {
-        let plan = plan(vec![start(0, 90, 0), start(1, 2, 1000), start(2, 100, 0)], 500, now());
+        let plan = plan(vec![start(0, 90, 0.0), start(1, 2, 1000.0), start(2, 100, 0.0)], 500, now());
         assert_eq!(plan.main, Some(now() - TimeDelta::hours(90)));
         assert_eq!(plan.apart.len(), 1);
         assert_eq!(super::plan(vec![], 500, now()), Plan::default());
@@ -123,7 +120,7 @@ mod tests {
             mark: now() - TimeDelta::hours(silent_hours),
             scanned_at: now() - TimeDelta::minutes(scanned_minutes),
             overlap_seconds: 7200,
-            rows_per_hour: 0,
+            rows_per_hour: 0.0,
         };
         for (silent, scanned, due) in
             [(1, 1, true), (30, 15, false), (30, 61, true), (24 * 9, 61, false), (24 * 9, 25 * 60, true)]

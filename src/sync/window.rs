@@ -85,7 +85,7 @@ const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// The width of the next window, from how full the last one was.
 #[must_use]
-pub fn next_width(last: TimeDelta, rows: usize, page: u32) -> TimeDelta {
+pub(super) fn next_width(last: TimeDelta, rows: usize, page: u32) -> TimeDelta {
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
     let aim = i64::from(page) * AIM / 100;
     let seconds = last.num_seconds().max(1);
@@ -125,7 +125,10 @@ mod tests {
             let (newer, older) = window.cut(oldest.map(at), now);
             assert_eq!(Some(newer.from), older.to);
             assert_eq!((newer.to, older.from), (window.to, window.from));
-            assert!(older.from < newer.from && newer.to.is_none_or(|to| newer.from < to), "{window}: {newer} / {older}");
+            assert!(
+                older.from < newer.from && newer.to.is_none_or(|to| newer.from < to),
+                "{window}: {newer} / {older}"
+            );
         }
     }
 

@@ -1,0 +1,331 @@
+//! One pass over one Enterprise Manager: what to ask for, so that no row is missed.
+//!
+//! A **stream** is one kind of one backup server, followed by one time ([`Field::Creation`] or [`Field::End`]). Its
+//! **mark** is the greatest value seen and committed: evidence, not the time of the last poll. A pass scans every
+//! stream from its mark less an overlap, reads again what has not ended, and commits the rows of a window and what
+//! becomes true with them in one transaction. `docs/ARCHITECTURE.md` has the rules and why each is there.
+//!
+//! Kinds run side by side, each with one read in flight, so that observations of a row are ordered; one writer commits
+//! behind all of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::{Backfill, ManagerSettings};
+use crate::em::Client;
+use crate::kind::SessionKind;
+use crate::store::{Counts, Pass, Store};
+
+mod error;
+mod history;
+mod open;
+mod parents;
+mod plan;
+mod read;
+mod scan;
+mod second;
+mod streams;
+mod window;
+mod writer;
+
+pub use error::Error;
+pub use history::HistoryRange;
+pub use read::{Page, Scope};
+pub use window::Window;
+
+use read::Reader;
+use writer::Writer;
+
+/// How much of a pass is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// What is new within the last hour and what has not ended; marks stay.
+    Narrow,
+    /// Everything from mark less overlap; marks rise.
+    Wide,
+    /// A range of history.
+    Backfill,
+}
+
+impl Mode {
+    /// Its name in `sync_passes`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Narrow => "narrow",
+            Self::Wide => "wide",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
+/// What a pass is to do.
+#[derive(Clone)]
+pub struct Options {
+    /// The session types to read.
+    pub kinds: Vec<&'static SessionKind>,
+    /// Rows to ask for in a request.
+    pub page_size: u32,
+    /// How far back a new stream starts.
+    pub backfill: Backfill,
+    /// How far below its mark a stream is read again.
+    pub overlap: TimeDelta,
+    /// Whether silent streams are asked for at their own, longer intervals, as a daemon does. A single pass asks for
+    /// everything.
+    pub spare_silent: bool,
+    /// How often live data is read while the first history is.
+    pub live_every: Option<std::time::Duration>,
+    /// Called with the kind, the oldest time reached and the oldest there is to reach, while history is read.
+    pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// How far history is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// The session type.
+    pub kind: &'static str,
+    /// Everything from here on is read.
+    pub reached: DateTime<Utc>,
+    /// Where it will end.
+    pub floor: DateTime<Utc>,
+    /// Where it began.
+    pub from: DateTime<Utc>,
+    /// Rows read so far.
+    pub rows: u64,
+}
+
+/// What became of one kind in a pass.
+#[derive(Debug)]
+pub struct KindOutcome {
+    /// The API's query type.
+    pub kind: &'static str,
+    /// Its rows.
+    pub counts: Counts,
+    /// Reads that were asked for.
+    pub reads: u64,
+    /// Whether it was done.
+    pub result: Result<(), Error>,
+}
+
+/// What became of a pass.
+#[derive(Debug)]
+pub struct Summary {
+    /// One entry a kind, parents' types first where they were read.
+    pub kinds: Vec<KindOutcome>,
+    /// Requests that were sent, with logon.
+    pub requests: u64,
+}
+
+impl Summary {
+    /// Whether all of it was done; a type that this Enterprise Manager does not know does not count against it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.kinds.iter().all(|kind| matches!(kind.result, Ok(()) | Err(Error::Unavailable)))
+    }
+}
+
+/// One Enterprise Manager and the database that it is copied into.
+pub struct Syncer {
+    client: Client,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    em_id: i64,
+    name: String,
+    /// Ends the pass between two windows.
+    pub cancel: CancellationToken,
+}
+
+/// What a part of a pass needs to know.
+struct Context<'a> {
+    client: &'a Client,
+    store: &'a dyn Store,
+    clock: &'a dyn Clock,
+    writer: &'a Writer,
+    options: &'a Options,
+    cancel: &'a CancellationToken,
+    em_id: i64,
+    servers: Vec<Uuid>,
+}
+
+impl Syncer {
+    /// Sees that there is an Enterprise Manager and that the account may log on.
+    ///
+    /// # Errors
+    /// If not, or if the database cannot be used.
+    pub async fn connect(
+        settings: &ManagerSettings,
+        client: Client,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        cancel: CancellationToken,
+    ) -> Result<Self, Error> {
+        let versions = client.versions().await.map_err(Error::Source)?;
+        client.log_on().await.map_err(Error::Source)?;
+        let newest = versions.iter().max_by_key(|name| version_number(name)).map(String::as_str);
+        let em_id = store.manager(&settings.name, client.base().as_str(), newest, clock.now()).await?;
+        Ok(Self { client, store, clock, em_id, name: settings.name.clone(), cancel })
+    }
+
+    /// The client, for its clock and its counters.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The manager's row in the database.
+    #[must_use]
+    pub fn em_id(&self) -> i64 {
+        self.em_id
+    }
+
+    /// Does one pass. A kind that fails does not stop the others; a database or an account that fails stops all.
+    ///
+    /// # Errors
+    /// Only what stops all.
+    pub async fn pass(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
+        self.run(mode, options, None).await
+    }
+
+    /// Reads a range of history.
+    ///
+    /// # Errors
+    /// Only what stops all.
+    pub async fn history(&self, range: HistoryRange, options: &Options) -> Result<Summary, Error> {
+        self.run(Mode::Backfill, options, Some(range)).await
+    }
+
+    /// How many rows the source has in a range, by kind, at one request a kind.
+    ///
+    /// # Errors
+    /// If the source cannot be asked.
+    pub async fn count(&self, range: HistoryRange, options: &Options) -> Result<Vec<(&'static str, u64)>, Error> {
+        let mut counts = Vec::new();
+        for kind in &options.kinds {
+            counts.push((kind.name, history::count(&self.client, kind, range).await?));
+        }
+        Ok(counts)
+    }
+
+    /// Ends the logon session.
+    pub async fn log_off(&self) {
+        self.client.log_off().await;
+    }
+
+    async fn run(&self, mode: Mode, options: &Options, range: Option<HistoryRange>) -> Result<Summary, Error> {
+        let before = self.client.requests();
+        let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
+        let mut context = Context {
+            client: &self.client,
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            writer: &writer,
+            options,
+            cancel: &self.cancel,
+            em_id: self.em_id,
+            servers: Vec::new(),
+        };
+        let outcome = self.run_parts(mode, &mut context, range).await;
+        drop(writer);
+        let written = task.finish().await;
+        // Of a writer and a reader that failed, the writer's failure is the cause.
+        let counts = written?;
+        let mut kinds = outcome?;
+        for kind in &mut kinds {
+            kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
+        }
+        Ok(Summary { kinds, requests: self.client.requests() - before })
+    }
+
+    async fn run_parts(
+        &self,
+        mode: Mode,
+        context: &mut Context<'_>,
+        range: Option<HistoryRange>,
+    ) -> Result<Vec<KindOutcome>, Error> {
+        let mut outcomes = Vec::new();
+        if mode == Mode::Wide {
+            outcomes = parents::read(context).await?;
+            context.writer.flush().await?;
+        }
+        context.servers = context.store.servers(context.em_id).await?;
+        let context = &*context;
+        let kinds = futures_util::stream::iter(&context.options.kinds)
+            .map(|kind| self.run_kind(mode, context, kind, range))
+            .buffer_unordered(context.options.kinds.len().max(1));
+        let mut done: Vec<KindOutcome> = kinds.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
+        done.sort_by_key(|outcome| crate::kinds::KINDS.iter().position(|kind| kind.name == outcome.kind));
+        if mode == Mode::Wide {
+            context.writer.flush().await?;
+            open::fetch_unseen_parents(context, &mut done).await?;
+        }
+        outcomes.extend(done);
+        Ok(outcomes)
+    }
+
+    /// One kind's part of a pass, with its line in the diary. Errors that concern this kind only are its outcome.
+    async fn run_kind(
+        &self,
+        mode: Mode,
+        context: &Context<'_>,
+        kind: &'static SessionKind,
+        range: Option<HistoryRange>,
+    ) -> Result<KindOutcome, Error> {
+        let started_at = self.clock.now();
+        let mut reader = Reader::new(context, kind);
+        let result = match (mode, range) {
+            (_, Some(range)) => history::read(&mut reader, range).await,
+            (Mode::Narrow, None) => open::narrow(&mut reader).await,
+            (Mode::Wide | Mode::Backfill, None) => streams::wide(&mut reader).await,
+        };
+        let reads = reader.reads;
+        let result = match result {
+            Err(error) if error.is_refused_type() => match reader.probe().await {
+                Ok(true) => Err(Error::Unavailable),
+                Ok(false) => Err(error),
+                Err(probe) => Err(probe),
+            },
+            other => other,
+        };
+        if let Err(error) = &result
+            && error.stops_all()
+        {
+            return result.map(|()| unreachable!("it is an error"));
+        }
+        let counts = context.writer.flush().await?.get(kind.name).copied().unwrap_or_default();
+        let outcome = match &result {
+            Ok(()) => "done",
+            Err(Error::Unavailable) => "unavailable",
+            Err(error) => {
+                tracing::error!(em = self.name, kind = kind.name, error = %error.chain(), "kind failed");
+                "failed"
+            }
+        };
+        let pass = Pass {
+            em_id: self.em_id,
+            kind: kind.name,
+            mode: mode.name(),
+            started_at,
+            finished_at: self.clock.now(),
+            outcome,
+            requests: reads,
+            counts,
+            error: result.as_ref().err().map(Error::chain),
+        };
+        context.writer.record(pass).await?;
+        Ok(KindOutcome { kind: kind.name, counts, reads, result })
+    }
+}
+
+/// The greatest value of each server in some rows, by one of their times.
+type Greatest = HashMap<Uuid, DateTime<Utc>>;
+
+/// `v1_7` as numbers: as text, `v1_10` would come before it.
+fn version_number(name: &str) -> Vec<u32> {
+    name.trim_start_matches(['v', 'V']).split(['_', '.']).map(|part| part.parse().unwrap_or(0)).collect()
+}

@@ -1,0 +1,77 @@
+//! Why a part of a pass came to nothing.
+
+use crate::{em, store};
+
+/// What ends a kind's part of a pass, or all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source, where it is asked for no kind in particular.
+    #[error(transparent)]
+    Source(em::Error),
+    /// A read of one kind.
+    #[error("{kind} ({window})")]
+    Read {
+        /// The API's query type.
+        kind: &'static str,
+        /// What was read.
+        window: String,
+        /// Why it failed.
+        #[source]
+        source: em::Error,
+    },
+    /// More rows share one second than could be read without a change in between.
+    #[error("{kind}: the rows of {second} changed during every one of {tries} readings")]
+    Unsettled {
+        /// The API's query type.
+        kind: &'static str,
+        /// The second.
+        second: String,
+        /// How often it was read.
+        tries: u32,
+    },
+    /// This Enterprise Manager does not know the type.
+    #[error("this Enterprise Manager does not know the type")]
+    Unavailable,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The writer ended; its own error is reported in its place.
+    #[error("the writer stopped")]
+    WriterGone,
+    /// Someone asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Whether no other kind can do better.
+    #[must_use]
+    pub fn stops_all(&self) -> bool {
+        match self {
+            Self::Store(_) | Self::WriterGone | Self::Interrupted => true,
+            Self::Source(source) | Self::Read { source, .. } => {
+                matches!(source, em::Error::Refused { .. } | em::Error::Untrusted { .. })
+            }
+            Self::Unsettled { .. } | Self::Unavailable => false,
+        }
+    }
+
+    /// Whether it was a 400, as for a type that the server does not know.
+    #[must_use]
+    pub fn is_refused_type(&self) -> bool {
+        matches!(self, Self::Read { source: em::Error::BadRequest { status: 400, .. }, .. })
+    }
+
+    /// The error and its causes on one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

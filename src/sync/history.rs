@@ -1,0 +1,225 @@
+//! History: the first reading of a kind, down to its floor, and ranges that someone asks for. Newest first, resumable.
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::read::{Reader, Scope};
+use super::scan::Scan;
+use super::streams::first_end_mark;
+use super::{Error, Greatest, Progress, Window, open};
+use crate::config;
+use crate::em::query::{Filter, Op, Operand};
+use crate::em::{Client, Query};
+use crate::kind::SessionKind;
+use crate::store::{Backfill, Field, Mark};
+use crate::timestamp::floor_second;
+
+/// A range of history that someone asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct HistoryRange {
+    /// Its first second.
+    pub since: DateTime<Utc>,
+    /// The second after its last.
+    pub until: DateTime<Utc>,
+    /// Whether what is done already is read again.
+    pub again: bool,
+}
+
+/// Reads a kind for the first time, or goes on where that was interrupted. The creation marks appear when the floor is
+/// reached, as the first value that was seen of each server: what came late meanwhile lies above them.
+pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let context = reader.context;
+    let backfills = context.store.backfills(context.em_id, reader.kind).await?;
+    let begun = backfills.into_iter().find(|backfill| backfill.first_marks.is_some());
+    let now = context.client.now();
+    let started_at = begun.as_ref().map_or(now, |begun| begun.started_at);
+    let floor = match context.options.backfill {
+        config::Backfill::All => DateTime::UNIX_EPOCH,
+        config::Backfill::For(span) => floor_second(started_at - span).max(DateTime::UNIX_EPOCH),
+    };
+    let window = match &begun {
+        Some(begun) => Window { from: floor.min(begun.from), to: Some(begun.from) },
+        None => Window::since(floor),
+    };
+    let mut first_marks: Greatest = begun.and_then(|begun| begun.first_marks).unwrap_or_default().into_iter().collect();
+    let mut reached = window.to;
+    let mut last_live = Instant::now();
+    let mut rows = 0;
+    let mut scan = Scan::new(Field::Creation, Scope::All, window);
+    while let Some(step) = scan.next(reader).await? {
+        rows += step.decoded.records() as u64;
+        for (server, greatest) in &scan.greatest {
+            first_marks.entry(*server).or_insert_with(|| floor_second((*greatest).min(now)));
+        }
+        reached = step.reached.or(reached);
+        let mut commit = reader.commit();
+        commit.batch = step.decoded.batch;
+        commit.rejects = step.decoded.rejects;
+        commit.backfills.push(Backfill {
+            server: Uuid::nil(),
+            started_at,
+            from: reached.unwrap_or(started_at),
+            until: started_at,
+            first_marks: Some(first_marks.iter().map(|(server, mark)| (*server, *mark)).collect()),
+            finished_at: step.is_last.then_some(now),
+        });
+        if step.is_last {
+            commit.marks = first_marks
+                .iter()
+                .flat_map(|(server, mark)| opening_marks(reader, *server, *mark, started_at))
+                .collect();
+        }
+        context.writer.commit(commit).await?;
+        (context.options.progress)(Progress {
+            kind: reader.kind.name,
+            reached: reached.unwrap_or(started_at),
+            floor,
+            from: started_at,
+            rows,
+        });
+        if context.options.live_every.is_some_and(|every| last_live.elapsed() >= every) && !step.is_last {
+            open::narrow(reader).await?;
+            last_live = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+fn opening_marks(reader: &Reader<'_>, server: Uuid, mark: DateTime<Utc>, started_at: DateTime<Utc>) -> [Mark; 2] {
+    let overlap = reader.context.options.overlap;
+    let creation = Mark {
+        server,
+        field: Field::Creation,
+        mark,
+        scanned_at: started_at,
+        overlap_seconds: overlap.num_seconds(),
+        rows_per_hour: 0.0,
+    };
+    [creation, first_end_mark(server, started_at, overlap)]
+}
+
+/// Reads what of a range is not done yet, or all of it again. Rows that changed after a request was sent are left as
+/// they are: a daemon beside this may know better.
+pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result<(), Error> {
+    let context = reader.context;
+    let started_at = context.client.now();
+    let done = context.store.backfills(context.em_id, reader.kind).await?;
+    let whole = Window { from: floor_second(range.since), to: Some(floor_second(range.until)) };
+    let gaps = if range.again { vec![whole] } else { gaps(whole, &done) };
+    let mut rows = 0;
+    for (i, gap) in gaps.iter().enumerate() {
+        // One line a stretch; the time tells them apart.
+        let begun_at = started_at + chrono::TimeDelta::microseconds(i64::try_from(i).unwrap_or_default());
+        let mut reached = gap.to.unwrap_or(started_at);
+        let mut scan = Scan::new(Field::Creation, Scope::All, *gap);
+        loop {
+            let sent_at = context.clock.now();
+            let Some(step) = scan.next(reader).await? else { break };
+            rows += step.decoded.records() as u64;
+            reached = step.reached.unwrap_or(reached);
+            let mut commit = reader.commit();
+            commit.batch = step.decoded.batch;
+            commit.rejects = step.decoded.rejects;
+            commit.unless_changed_since = Some(sent_at);
+            commit.backfills.push(Backfill {
+                server: Uuid::nil(),
+                started_at: begun_at,
+                from: reached,
+                until: gap.to.unwrap_or(started_at),
+                first_marks: None,
+                finished_at: step.is_last.then_some(started_at),
+            });
+            context.writer.commit(commit).await?;
+            (context.options.progress)(Progress {
+                kind: reader.kind.name,
+                reached,
+                floor: whole.from,
+                from: range.until,
+                rows,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What of a window no backfill has read, newest first.
+fn gaps(window: Window, done: &[Backfill]) -> Vec<Window> {
+    let mut done: Vec<(DateTime<Utc>, DateTime<Utc>)> = done
+        .iter()
+        .filter(|backfill| backfill.server.is_nil())
+        .map(|backfill| (backfill.from, floor_second(backfill.until)))
+        .collect();
+    done.sort_unstable_by_key(|(_, until)| std::cmp::Reverse(*until));
+    let mut gaps = Vec::new();
+    let Some(mut end) = window.to else {
+        return vec![window];
+    };
+    for (from, until) in done {
+        if until < end && until > window.from {
+            gaps.push(Window { from: until, to: Some(end) });
+        }
+        if until > window.from {
+            end = end.min(from);
+        }
+    }
+    if end > window.from {
+        gaps.push(Window { from: window.from, to: Some(end) });
+    }
+    gaps
+}
+
+/// How many rows a kind has in a range: with one row a page, the number of pages says so.
+pub(super) async fn count(client: &Client, kind: &SessionKind, range: HistoryRange) -> Result<u64, Error> {
+    let creation = kind.query.creation;
+    let query = Query {
+        kind: kind.name,
+        filter: Some(Filter::All(vec![
+            Filter::Compare(creation, Op::GreaterOrEqual, Operand::Second(range.since)),
+            Filter::Compare(creation, Op::Less, Operand::Second(range.until)),
+        ])),
+        sort: None,
+        page_size: 1,
+        page: 1,
+    };
+    let entity = kind.entity();
+    let counted = client.query(&query, |body| {
+        let decoded = crate::decode::decode(entity, body)?;
+        // A server may grant a larger page than asked for; then all that fits it has come.
+        Ok(if decoded.paging.pages > 1 { u64::from(decoded.paging.pages) } else { decoded.records() as u64 })
+    });
+    counted.await.map_err(|source| Error::Read { kind: kind.name, window: "counting".to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::parse;
+
+    fn window(from: &str, to: &str) -> Window {
+        Window { from: parse(from).expect("a time"), to: parse(to) }
+    }
+
+    #[test]
+    fn only_what_is_not_done_is_read() {
+        let done = |from: &str, until: &str| Backfill {
+            server: Uuid::nil(),
+            started_at: DateTime::UNIX_EPOCH,
+            from: parse(from).expect("a time"),
+            until: parse(until).expect("a time"),
+            first_marks: None,
+            finished_at: None,
+        };
+        let whole = window("2025-01-01", "2025-02-01");
+        assert_eq!(gaps(whole, &[]), [whole]);
+        assert_eq!(gaps(whole, &[done("2024-12-01", "2025-03-01")]), []);
+        assert_eq!(
+            gaps(
+                whole,
+                &[done("2025-01-10", "2025-01-15"), done("2025-01-20", "2025-03-01"), done("2025-01-12", "2025-01-14")]
+            ),
+            [window("2025-01-15", "2025-01-20"), window("2025-01-01", "2025-01-10")]
+        );
+        assert_eq!(gaps(whole, &[done("2023-01-01", "2023-02-01")]), [whole]);
+    }
+}

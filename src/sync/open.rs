@@ -1,0 +1,156 @@
+//! Rows that have not ended are read again: a filter on creation never sees again what started long ago, and one on
+//! the end never sees what is running.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::read::{Page, Reader, Scope};
+use super::scan::Scan;
+use super::{Context, Error, KindOutcome, Window};
+use crate::decode::Decoded;
+use crate::kinds;
+use crate::store::{Field, OpenRow, Reread};
+
+/// How far back a narrow pass looks for new rows.
+const NARROW: TimeDelta = TimeDelta::hours(1);
+
+/// Rows open for longer are asked for less and less often.
+const OLD: TimeDelta = TimeDelta::days(7);
+
+/// Reads the kind's open states at the source, and every row that is open here but not in that answer.
+pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let mut returned = HashSet::new();
+    let mut scan = Scan::new(Field::Creation, Scope::Open, Window::since(DateTime::UNIX_EPOCH));
+    while let Some(step) = scan.next(reader).await? {
+        returned.extend(uids(&step.decoded));
+        reader.store(step.decoded).await?;
+    }
+    reread(reader, &returned).await
+}
+
+/// What is new within the last hour and what has not ended, in one request where that fits a page. No mark moves.
+pub(super) async fn narrow(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let since = reader.context.client.now() - NARROW;
+    let everything = Window::since(DateTime::UNIX_EPOCH);
+    match reader.window(Field::Creation, &Scope::OpenOrSince(since), everything).await? {
+        Page::Whole(decoded) => {
+            let returned = uids(&decoded).collect();
+            reader.store(*decoded).await?;
+            reread(reader, &returned).await
+        }
+        Page::Overflow { .. } => {
+            let mut scan = Scan::new(Field::Creation, Scope::All, Window::since(since));
+            while let Some(step) = scan.next(reader).await? {
+                reader.store(step.decoded).await?;
+            }
+            refresh(reader).await
+        }
+    }
+}
+
+/// Asks by UID for rows that are open here and did not just come.
+async fn reread(reader: &mut Reader<'_>, returned: &HashSet<Uuid>) -> Result<(), Error> {
+    let context = reader.context;
+    context.writer.flush().await?;
+    let now = context.client.now();
+    let wanted: Vec<Uuid> = context
+        .store
+        .open_rows(context.em_id, reader.kind)
+        .await?
+        .into_iter()
+        .filter(|row| !returned.contains(&row.uid) && is_due(row, now))
+        .map(|row| row.uid)
+        .collect();
+    for some in wanted.chunks(reader.uids_a_request()) {
+        fetch(reader, some).await?;
+    }
+    Ok(())
+}
+
+/// Whether a row is to be asked for. Rows that are young and running at every pass; others after pauses that double
+/// from a minute to a day.
+fn is_due(row: &OpenRow, now: DateTime<Utc>) -> bool {
+    let is_patient = row.is_finished || row.is_absent || now - row.creation_time > OLD;
+    let Some(asked_at) = row.asked_at.filter(|_| is_patient) else {
+        return true;
+    };
+    let minutes = 1_i64 << (row.times - 1).clamp(0, 11);
+    now - asked_at >= TimeDelta::minutes(minutes).min(TimeDelta::days(1))
+}
+
+/// Fetches rows by UID and stores them; what does not come is flagged.
+async fn fetch(reader: &mut Reader<'_>, wanted: &[Uuid]) -> Result<(), Error> {
+    reader.check_cancelled()?;
+    let answers = reader.by_uid(wanted).await?;
+    let came: HashSet<Uuid> = answers.iter().flat_map(uids).collect();
+    for decoded in answers {
+        reader.store(decoded).await?;
+    }
+    let mut commit = reader.commit();
+    commit.rereads = wanted.iter().map(|uid| Reread { uid: *uid, was_returned: came.contains(uid) }).collect();
+    reader.context.writer.commit(commit).await
+}
+
+fn uids(decoded: &Decoded) -> impl Iterator<Item = Uuid> + use<'_> {
+    (0..decoded.batch.len()).map(|row| decoded.batch.uid(row))
+}
+
+/// Fetches the job and policy sessions that tasks refer to and that no scan brought, once.
+pub(super) async fn fetch_unseen_parents(context: &Context<'_>, outcomes: &mut [KindOutcome]) -> Result<(), Error> {
+    for child in &context.options.kinds {
+        let parent = child.parent_session.and_then(|parent| kinds::kind(parent.kind));
+        // A type that failed, or that nobody asked for, stays out of it.
+        let outcome = parent.and_then(|parent| {
+            outcomes.iter_mut().find(|outcome| outcome.kind == parent.name && outcome.result.is_ok())
+        });
+        let (Some(parent), Some(outcome)) = (parent, outcome) else { continue };
+        let unseen = context.store.unseen_parent_sessions(context.em_id, child).await?;
+        let mut reader = Reader::new(context, parent);
+        for some in unseen.chunks(reader.uids_a_request()) {
+            match fetch(&mut reader, some).await {
+                Err(error) if !error.stops_all() => {
+                    outcome.result = Err(error);
+                    break;
+                }
+                other => other?,
+            }
+        }
+        outcome.reads += reader.reads;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::parse;
+
+    #[test]
+    fn old_and_endless_rows_back_off_to_a_day() {
+        let now = parse("2025-06-10T00:00:00Z").expect("a time");
+        let row = |age_days, is_finished, asked_minutes_ago: Option<i64>, times| OpenRow {
+            uid: Uuid::nil(),
+            creation_time: now - TimeDelta::days(age_days),
+            is_finished,
+            asked_at: asked_minutes_ago.map(|minutes| now - TimeDelta::minutes(minutes)),
+            times,
+            is_absent: false,
+        };
+        for (row, due) in [
+            (row(1, false, Some(0), 9), true),
+            (row(8, false, None, 0), true),
+            (row(8, false, Some(0), 1), false),
+            (row(8, false, Some(1), 1), true),
+            (row(8, false, Some(3), 3), false),
+            (row(8, false, Some(4), 3), true),
+            (row(80, false, Some(1439), 60), false),
+            (row(80, false, Some(1440), 60), true),
+            (row(0, true, Some(0), 1), false),
+            (row(0, true, Some(2), 2), true),
+        ] {
+            assert_eq!(is_due(&row, now), due, "{row:?}");
+        }
+    }
+}

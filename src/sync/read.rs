@@ -1,0 +1,337 @@
+//! One read of one kind: a filter, one page, and whether that page can be believed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::plan::Start;
+use super::{Context, Error, Window};
+use crate::decode::{Decoded, decode};
+use crate::em::query::{Filter, MAX_URL, Op, Operand, Sort};
+use crate::em::{self, Query, Rejection};
+use crate::kind::SessionKind;
+use crate::kinds::common;
+use crate::store::{Commit, Field};
+
+/// Which rows of a window are asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those of these servers, of each from its own start on.
+    Servers(Vec<Start>),
+    /// Those that have not ended.
+    Open,
+    /// Those that have not ended, and those that are newer than this.
+    OpenOrSince(DateTime<Utc>),
+    /// Those with these identities; the window does not matter.
+    Uids(Vec<Uuid>),
+}
+
+/// What one answer gave.
+#[derive(Debug)]
+pub enum Page {
+    /// Everything that was asked for.
+    Whole(Box<Decoded>),
+    /// More than a page.
+    Overflow {
+        /// How many pages there are.
+        pages: u32,
+        /// Rows a page, as the server has it.
+        size: u32,
+        /// The oldest row of the page, if the page came newest first.
+        oldest: Option<DateTime<Utc>>,
+        /// Servers that rows of the page have.
+        servers: Vec<Uuid>,
+    },
+}
+
+/// Reads one kind.
+pub(super) struct Reader<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) kind: &'static SessionKind,
+    /// Reads so far.
+    pub(super) reads: u64,
+    /// Rows a page, as the server last granted them.
+    pub(super) granted: u32,
+    /// Rows newer than this were just seen, so that a list cannot be missing.
+    pub(super) seen_since: Option<DateTime<Utc>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(context: &'a Context<'a>, kind: &'static SessionKind) -> Self {
+        Self { context, kind, reads: 0, granted: context.options.page_size, seen_since: None }
+    }
+
+    /// A commit for this kind that stores nothing yet.
+    pub(super) fn commit(&self) -> Commit {
+        Commit::new(self.context.em_id, self.kind.entity(), Some(self.kind), self.context.client.now())
+    }
+
+    /// Stops between two windows, if that was asked for.
+    pub(super) fn check_cancelled(&self) -> Result<(), Error> {
+        if self.context.cancel.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Reads a window as one page.
+    pub(super) async fn window(&mut self, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
+        let sort = Sort::Descending(self.property(field));
+        let query = self.query(scope, field, window, Some(sort), self.context.options.page_size, 1);
+        self.send(&query, field, scope, window).await
+    }
+
+    /// Reads rows by identity, as many as fit one request's URL: in one answer, or more where the server grants
+    /// smaller pages than that.
+    pub(super) async fn by_uid(&mut self, uids: &[Uuid]) -> Result<Vec<Decoded>, Error> {
+        let window = Window::since(DateTime::UNIX_EPOCH);
+        let mut parts = vec![uids];
+        let mut answers = Vec::new();
+        while let Some(part) = parts.pop() {
+            let scope = Scope::Uids(part.to_vec());
+            let query = self.query(&scope, Field::Creation, window, None, self.context.options.page_size, 1);
+            match self.send(&query, Field::Creation, &scope, window).await? {
+                Page::Whole(decoded) => answers.push(*decoded),
+                Page::Overflow { .. } => {
+                    let (left, right) = part.split_at(part.len() / 2);
+                    parts.extend([left, right].into_iter().filter(|half| !half.is_empty()));
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Commits rows with nothing else.
+    pub(super) async fn store(&self, decoded: Decoded) -> Result<(), Error> {
+        let mut commit = self.commit();
+        commit.batch = decoded.batch;
+        commit.rejects = decoded.rejects;
+        self.context.writer.commit(commit).await
+    }
+
+    /// How many of these identities fit one request.
+    pub(super) fn uids_a_request(&self) -> usize {
+        (1..=35)
+            .rev()
+            .find(|count| {
+                let scope = Scope::Uids(vec![Uuid::max(); *count]);
+                let window = Window::since(DateTime::UNIX_EPOCH);
+                let query = self.query(&scope, Field::Creation, window, None, 10_000, 1);
+                query.url(self.context.client.base()).as_str().len() < MAX_URL
+            })
+            .unwrap_or(1)
+    }
+
+    /// Whether the server refuses the bare type too, and so does not know it.
+    pub(super) async fn probe(&mut self) -> Result<bool, Error> {
+        refuses_type(self.context.client, self.kind.name).await
+    }
+
+    /// Reads one page of a listing that is longer than a page, in the order of creation.
+    pub(super) async fn listed_page(
+        &mut self,
+        field: Field,
+        scope: &Scope,
+        window: Window,
+        page: u32,
+    ) -> Result<Decoded, Error> {
+        let sort = Sort::Ascending(self.property(field));
+        let query = self.query(scope, field, window, Some(sort), self.context.options.page_size, page);
+        self.reads += 1;
+        let (kind, open) = (self.kind, self.kind.open);
+        let accept = |body: &[u8]| {
+            let decoded = decode(kind.entity(), body)?;
+            check_page(&decoded, &query)?;
+            check_inside(&decoded, field, scope, window, open)?;
+            Ok(decoded)
+        };
+        self.context.client.query(&query, accept).await.map_err(|source| self.error(&window, source))
+    }
+
+    async fn send(&mut self, query: &Query, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
+        self.reads += 1;
+        let kind = self.kind;
+        let expects_rows = self.seen_since.is_some_and(|seen| window.contains(seen)) && *scope == Scope::All;
+        let accept = |body: &[u8]| {
+            let decoded = decode(kind.entity(), body)?;
+            check_page(&decoded, query)?;
+            let paging = decoded.paging;
+            if paging.pages > 1 {
+                return Ok(Page::Overflow {
+                    pages: paging.pages,
+                    size: paging.size,
+                    oldest: oldest_of_descending(&decoded, field),
+                    servers: servers(&decoded),
+                });
+            }
+            check_inside(&decoded, field, scope, window, kind.open)?;
+            if !decoded.has_container && expects_rows {
+                return Err(Rejection::NoContainer);
+            }
+            Ok(Page::Whole(Box::new(decoded)))
+        };
+        let page = self.context.client.query(query, accept).await.map_err(|source| self.error(&window, source))?;
+        match &page {
+            Page::Whole(decoded) if decoded.paging.size > 0 => self.granted = decoded.paging.size,
+            Page::Overflow { size, .. } => self.granted = *size,
+            Page::Whole(_) => {}
+        }
+        Ok(page)
+    }
+
+    fn error(&self, window: &Window, source: em::Error) -> Error {
+        Error::Read { kind: self.kind.name, window: window.to_string(), source }
+    }
+
+    /// The query parameter that a field is filtered and sorted by.
+    fn property(&self, field: Field) -> &'static str {
+        match field {
+            Field::Creation => self.kind.query.creation,
+            Field::End => self.kind.query.end,
+        }
+    }
+
+    fn query(
+        &self,
+        scope: &Scope,
+        field: Field,
+        window: Window,
+        sort: Option<Sort>,
+        page_size: u32,
+        page: u32,
+    ) -> Query {
+        Query { kind: self.kind.name, filter: self.filter(scope, field, window), sort, page_size, page }
+    }
+
+    fn filter(&self, scope: &Scope, field: Field, window: Window) -> Option<Filter> {
+        let property = self.property(field);
+        let since = |from| Filter::Compare(property, Op::GreaterOrEqual, Operand::Second(from));
+        let until = window.to.map(|to| Filter::Compare(property, Op::Less, Operand::Second(to)));
+        let mut all = Vec::new();
+        match scope {
+            Scope::Uids(uids) => return Some(Filter::uids(self.kind.query.uid, uids)),
+            Scope::Servers(starts) => {
+                let part =
+                    |start: &Start| Filter::All(vec![of_server(start.server), since(start.from.max(window.from))]);
+                all.push(Filter::Any(starts.iter().map(part).collect()));
+            }
+            Scope::OpenOrSince(from) => {
+                let states = self.kind.open.iter().map(|state| equal_state(state));
+                all.push(Filter::Any(std::iter::once(since(*from)).chain(states).collect()));
+            }
+            Scope::All | Scope::Open => {
+                if *scope == Scope::Open {
+                    all.push(Filter::states(self.kind.open));
+                }
+                if window.from > DateTime::UNIX_EPOCH {
+                    all.push(since(window.from));
+                }
+            }
+        }
+        all.extend(until);
+        (!all.is_empty()).then_some(Filter::All(all))
+    }
+}
+
+fn of_server(server: Uuid) -> Filter {
+    Filter::Compare("BackupServerUid", Op::Equal, Operand::Uid(server))
+}
+
+fn equal_state(state: &'static str) -> Filter {
+    Filter::Compare("State", Op::Equal, Operand::Word(state))
+}
+
+/// Whether even the plainest query for a type is refused.
+pub(super) async fn refuses_type(client: &em::Client, kind: &'static str) -> Result<bool, Error> {
+    let bare = Query { kind, filter: None, sort: None, page_size: 1, page: 1 };
+    match client.query(&bare, |_| Ok(())).await {
+        Ok(()) => Ok(false),
+        Err(em::Error::BadRequest { status: 400, .. }) => Ok(true),
+        Err(error) => Err(Error::Source(error)),
+    }
+}
+
+/// The page that was asked for, of the size that was asked for or a smaller one, with no more rows than that.
+fn check_page(decoded: &Decoded, query: &Query) -> Result<(), Rejection> {
+    let paging = decoded.paging;
+    let records = decoded.records();
+    if paging.page != query.page && !(records == 0 && paging.pages == 0) || paging.size > query.page_size {
+        return Err(Rejection::Page {
+            page: paging.page,
+            size: paging.size,
+            asked: query.page,
+            asked_size: query.page_size,
+        });
+    }
+    let too_many = records > paging.size as usize || records > 0 && paging.pages == 0;
+    let too_few = paging.page < paging.pages && records == 0;
+    if too_many || too_few {
+        return Err(Rejection::Count { records, size: paging.size, pages: paging.pages });
+    }
+    Ok(())
+}
+
+/// Every row has to be what was asked for: a server that ignores a filter must not be believed to have answered it.
+fn check_inside(
+    decoded: &Decoded,
+    field: Field,
+    scope: &Scope,
+    window: Window,
+    open: &[&str],
+) -> Result<(), Rejection> {
+    let column = match field {
+        Field::Creation => common::CREATION_TIME,
+        Field::End => common::END_TIME,
+    };
+    let batch = &decoded.batch;
+    for row in 0..batch.len() {
+        let time = batch.time_at(column, row);
+        // A row without an end has no place in a window of ends, nor does it do harm there.
+        let in_window = time.is_none_or(|time| window.contains(time));
+        let server = batch.uid_at(common::BACKUP_SERVER_UID, row);
+        let is_open = || batch.text_at(common::STATE, row).is_some_and(|state| open.contains(&state));
+        let is_inside = match scope {
+            Scope::All => in_window,
+            Scope::Open => in_window && is_open(),
+            Scope::OpenOrSince(from) => time.is_some_and(|time| time >= *from) || is_open(),
+            Scope::Servers(starts) => {
+                let mine = |start: &&Start| server == Some(start.server);
+                in_window
+                    && starts
+                        .iter()
+                        .find(mine)
+                        .map_or(server.is_none(), |start| time.is_none_or(|time| time + SECOND > start.from))
+            }
+            Scope::Uids(uids) => uids.contains(&batch.uid(row)),
+        };
+        if !is_inside {
+            return Err(Rejection::Outside(batch.uid(row).to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Starts are floored to the second in a filter.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
+/// The oldest time of a page, if the page came newest first as asked.
+fn oldest_of_descending(decoded: &Decoded, field: Field) -> Option<DateTime<Utc>> {
+    let column = if field == Field::Creation { common::CREATION_TIME } else { common::END_TIME };
+    let batch = &decoded.batch;
+    let mut oldest: Option<DateTime<Utc>> = None;
+    for row in 0..batch.len() {
+        let time = batch.time_at(column, row)?;
+        if oldest.is_some_and(|oldest| time > oldest) {
+            return None;
+        }
+        oldest = Some(time);
+    }
+    oldest
+}
+
+fn servers(decoded: &Decoded) -> Vec<Uuid> {
+    let batch = &decoded.batch;
+    let mut servers: Vec<Uuid> =
+        (0..batch.len()).filter_map(|row| batch.uid_at(common::BACKUP_SERVER_UID, row)).collect();
+    servers.sort_unstable();
+    servers.dedup();
+    servers
+}

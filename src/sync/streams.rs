@@ -1,0 +1,241 @@
+//! The wide pass over one kind: every stream from its mark less its overlap, then what has not ended.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::plan::{self, SERVERS_A_REQUEST, Start};
+use super::read::{Reader, Scope};
+use super::scan::Scan;
+use super::{Error, Window, history, open};
+use crate::kind::SessionKind;
+use crate::store::{Backfill, Field, Mark};
+use crate::timestamp::floor_second;
+
+/// What is known of a kind's streams when a pass begins.
+struct Streams {
+    marks: HashMap<(Field, Uuid), Mark>,
+    /// Where history begins that has been read once.
+    floor: DateTime<Utc>,
+    /// When that reading began.
+    began_at: DateTime<Utc>,
+    /// When servers that never sent a row were last asked for.
+    asked: HashMap<Uuid, DateTime<Utc>>,
+}
+
+/// One wide pass over one kind.
+pub(super) async fn wide(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let mut streams = Streams::load(reader).await?;
+    if streams.is_none() {
+        history::first(reader).await?;
+        reader.context.writer.flush().await?;
+        streams = Streams::load(reader).await?;
+    }
+    let Some(streams) = streams else {
+        return Ok(());
+    };
+    let now = reader.context.client.now();
+    // Within a day a list cannot have become empty by itself; older rows may have been purged.
+    let newest = streams.marks.values().filter(|mark| mark.field == Field::Creation).map(|mark| mark.mark).max();
+    reader.seen_since = newest.filter(|newest| now - *newest < TimeDelta::days(1));
+    creation(reader, &streams).await?;
+    reader.seen_since = None;
+    end(reader, &streams).await?;
+    open::refresh(reader).await
+}
+
+impl Streams {
+    /// `None` until the first history is read.
+    async fn load(reader: &Reader<'_>) -> Result<Option<Self>, Error> {
+        let (context, kind): (_, &SessionKind) = (reader.context, reader.kind);
+        let backfills = context.store.backfills(context.em_id, kind).await?;
+        let Some(first) = backfills.iter().find(|backfill| backfill.first_marks.is_some()) else {
+            return Ok(None);
+        };
+        if first.finished_at.is_none() {
+            return Ok(None);
+        }
+        let marks = context.store.marks(context.em_id, kind).await?;
+        Ok(Some(Self {
+            marks: marks.into_iter().map(|mark| ((mark.field, mark.server), mark)).collect(),
+            floor: first.from,
+            began_at: first.started_at,
+            asked: backfills.iter().map(|backfill| (backfill.server, backfill.until)).collect(),
+        }))
+    }
+
+    /// The starts of the streams that have a mark.
+    fn starts(&self, reader: &Reader<'_>, field: Field, now: DateTime<Utc>) -> Vec<Start> {
+        let options = reader.context.options;
+        self.marks
+            .values()
+            .filter(|mark| mark.field == field && (!options.spare_silent || plan::is_due(mark, now)))
+            .map(|mark| Start {
+                server: mark.server,
+                from: floor_second(mark.mark - self.overlap(reader, field, mark.server)),
+                rows_per_hour: mark.rows_per_hour,
+            })
+            .collect()
+    }
+
+    fn overlap(&self, reader: &Reader<'_>, field: Field, server: Uuid) -> TimeDelta {
+        let stored = self.marks.get(&(field, server)).map_or(0, |mark| mark.overlap_seconds);
+        reader.context.options.overlap.max(TimeDelta::seconds(stored))
+    }
+
+    /// Servers that never sent a row of this kind: their history may arrive yet, so each is asked for from the floor.
+    /// One request's worth of them at every pass, the others hourly.
+    fn never_seen(&self, reader: &Reader<'_>, now: DateTime<Utc>) -> Vec<Start> {
+        let asked = |server: &Uuid| self.asked.get(server).copied().unwrap_or(DateTime::UNIX_EPOCH);
+        let mut servers: Vec<Uuid> = reader.context.servers.clone();
+        servers.retain(|server| !self.marks.contains_key(&(Field::Creation, *server)));
+        servers.sort_by_key(|server| (asked(server), *server));
+        let is_due = |server: &Uuid| now - asked(server) >= TimeDelta::hours(1);
+        let at_once = if reader.context.options.spare_silent { 0 } else { SERVERS_A_REQUEST };
+        servers
+            .into_iter()
+            .enumerate()
+            .filter(|(i, server)| *i < at_once || is_due(server))
+            .map(|(_, server)| Start { server, from: self.floor, rows_per_hour: 0.0 })
+            .collect()
+    }
+}
+
+async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<(), Error> {
+    let now = reader.context.client.now();
+    let mut starts = streams.starts(reader, Field::Creation, now);
+    starts.extend(streams.never_seen(reader, now));
+    let known: BTreeSet<Uuid> = streams
+        .marks
+        .keys()
+        .filter(|(field, _)| *field == Field::Creation)
+        .map(|(_, server)| *server)
+        .chain(starts.iter().map(|start| start.server))
+        .collect();
+    let is_empty = starts.is_empty() && known.is_empty();
+    let mut plan = plan::plan(starts, reader.granted, now);
+    if is_empty {
+        // Nothing of this kind was ever seen, of no server: whatever comes first is found from the floor.
+        plan.main = Some(streams.floor);
+    }
+    let mut strangers = BTreeSet::new();
+    if let Some(from) = plan.main {
+        let all = scan(reader, streams, Field::Creation, Scope::All, from, now).await?;
+        // A server of whose history nothing was read gets no mark from its newest rows.
+        strangers.extend(all.into_iter().filter(|server| !known.contains(server) && from > streams.floor));
+    }
+    for group in plan.apart {
+        let from = group.iter().map(|start| start.from).min().unwrap_or(now);
+        scan(reader, streams, Field::Creation, Scope::Servers(group), from, now).await?;
+    }
+    let strangers: Vec<Start> = strangers
+        .into_iter()
+        .filter(|server| !server.is_nil())
+        .map(|server| Start { server, from: streams.floor, rows_per_hour: 0.0 })
+        .collect();
+    for group in strangers.chunks(SERVERS_A_REQUEST) {
+        scan(reader, streams, Field::Creation, Scope::Servers(group.to_vec()), streams.floor, now).await?;
+    }
+    Ok(())
+}
+
+async fn end(reader: &mut Reader<'_>, streams: &Streams) -> Result<(), Error> {
+    let now = reader.context.client.now();
+    let plan = plan::plan(streams.starts(reader, Field::End, now), reader.granted, now);
+    if let Some(from) = plan.main {
+        scan(reader, streams, Field::End, Scope::All, from, now).await?;
+    }
+    for group in plan.apart {
+        let from = group.iter().map(|start| start.from).min().unwrap_or(now);
+        scan(reader, streams, Field::End, Scope::Servers(group), from, now).await?;
+    }
+    Ok(())
+}
+
+/// Scans from a time on and lets the marks of the streams that this covers rise, with the rows of its last window:
+/// the newest rows alone must not raise a mark over a gap. Returns the servers that had rows.
+async fn scan(
+    reader: &mut Reader<'_>,
+    streams: &Streams,
+    field: Field,
+    scope: Scope,
+    from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<Uuid>, Error> {
+    let mut scan = Scan::new(field, scope.clone(), Window::since(from));
+    while let Some(step) = scan.next(reader).await? {
+        let mut commit = reader.commit();
+        commit.batch = step.decoded.batch;
+        commit.rejects = step.decoded.rejects;
+        if step.is_last {
+            (commit.marks, commit.backfills) = risen(reader, streams, field, &scope, from, now, &scan);
+        }
+        reader.context.writer.commit(commit).await?;
+    }
+    Ok(scan.greatest.into_keys().collect())
+}
+
+/// The marks after a scan, and what was read of servers that had nothing to mark.
+fn risen(
+    reader: &Reader<'_>,
+    streams: &Streams,
+    field: Field,
+    scope: &Scope,
+    from: DateTime<Utc>,
+    now: DateTime<Utc>,
+    scan: &Scan,
+) -> (Vec<Mark>, Vec<Backfill>) {
+    let hours = ((now - from).as_seconds_f64() / 3600.0).max(1.0);
+    let mut covered: BTreeSet<Uuid> = match scope {
+        Scope::Servers(starts) => starts.iter().map(|start| start.server).collect(),
+        _ => streams
+            .marks
+            .values()
+            .filter(|mark| mark.field == field)
+            .filter(|mark| floor_second(mark.mark - streams.overlap(reader, field, mark.server)) >= floor_second(from))
+            .map(|mark| mark.server)
+            .collect(),
+    };
+    if from <= streams.floor && field == Field::Creation {
+        covered.extend(scan.greatest.keys());
+        covered.extend(&reader.context.servers);
+    }
+    let (mut marks, mut backfills) = (Vec::new(), Vec::new());
+    for server in covered {
+        let old = streams.marks.get(&(field, server));
+        let seen = scan.greatest.get(&server).map(|greatest| floor_second((*greatest).min(now)));
+        let Some(value) = seen.into_iter().chain(old.map(|old| old.mark)).max() else {
+            backfills.push(Backfill {
+                server,
+                started_at: streams.began_at,
+                from: streams.floor,
+                until: now,
+                first_marks: None,
+                finished_at: Some(now),
+            });
+            continue;
+        };
+        let overlap_seconds = streams.overlap(reader, field, server).num_seconds();
+        let rows = scan.rows.get(&server).copied().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "a density need not be exact")]
+        let rows_per_hour = rows as f64 / hours;
+        marks.push(Mark { server, field, mark: value, scanned_at: now, overlap_seconds, rows_per_hour });
+        if field == Field::Creation && !streams.marks.contains_key(&(Field::End, server)) {
+            marks.push(first_end_mark(server, now, reader.context.options.overlap));
+        }
+    }
+    (marks, backfills)
+}
+
+/// Where the ends of a server's sessions are followed from: all that ended before was read ended.
+pub(super) fn first_end_mark(server: Uuid, now: DateTime<Utc>, overlap: TimeDelta) -> Mark {
+    Mark {
+        server,
+        field: Field::End,
+        mark: floor_second(now - overlap),
+        scanned_at: now,
+        overlap_seconds: overlap.num_seconds(),
+        rows_per_hour: 0.0,
+    }
+}
