@@ -1,3 +1,4 @@
 //! x
 pub mod kind;
 pub mod kinds;
+pub mod simulator;
