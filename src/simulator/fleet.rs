@@ -236,29 +236,30 @@ impl Fleet {
 
     /// Rare things, strewn over what is there.
     fn spice(&mut self) {
-        let mut odd_messages = 0;
         for table in &mut self.world.tables {
+            let mut messages = 0;
             for row in table.rows.iter_mut().flatten() {
-                let roll = self.rng.usize(..1000);
-                if roll >= 70 {
-                    continue;
+                let roll = self.rng.u32(..1000);
+                if roll < 70 {
+                    let odd = row.more.get_or_insert_default();
+                    match roll {
+                        0..12 => text::unknown_parts(&mut self.rng, odd),
+                        12..22 => odd.late_end = self.rng.i64(1..=2),
+                        22..32 => odd.no_job_link = true,
+                        32..42 => odd.no_job_uid = true,
+                        42..46 => (odd.no_job_link, odd.no_job_uid) = (true, true),
+                        46..49 => odd.no_server_link = true,
+                        49..55 => row.delay_secs = self.rng.i64(HOUR..6 * HOUR),
+                        _ => odd.early_failure = row.outcome == Outcome::Failed,
+                    }
                 }
-                let odd = row.more.get_or_insert_default();
-                match roll {
-                    0..12 => text::unknown_parts(&mut self.rng, odd),
-                    12..22 => odd.late_end = self.rng.i64(1..=2),
-                    22..32 => odd.no_job_link = true,
-                    32..42 => odd.no_job_uid = true,
-                    42..46 => (odd.no_job_link, odd.no_job_uid) = (true, true),
-                    46..49 => odd.no_server_link = true,
-                    49..55 => row.delay_secs = self.rng.i64(HOUR..6 * HOUR),
-                    _ => odd.early_failure = row.outcome == Outcome::Failed,
-                }
-                if row.message.is_some() && roll.is_multiple_of(4) {
-                    let (truth, raw) = text::odd_message(odd_messages);
-                    odd_messages += 1;
-                    row.message = Some(truth);
-                    odd.raw_message = Some(raw);
+                if row.message.is_some() {
+                    if messages % 7 == 3 {
+                        let (truth, raw) = text::odd_message(messages / 7);
+                        row.message = Some(truth);
+                        row.more.get_or_insert_default().raw_message = Some(raw);
+                    }
+                    messages += 1;
                 }
             }
             table.max_delay_secs = table.rows.iter().flatten().map(|row| row.delay_secs).max().unwrap_or(0);

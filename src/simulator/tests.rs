@@ -1,9 +1,10 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::Event;
+use std::collections::{HashMap, HashSet};
 
 use super::*;
+
+mod client;
+
+use client::Client;
 
 fn end() -> DateTime<Utc> {
     "2026-03-10T20:30:00Z".parse().unwrap()
@@ -15,131 +16,6 @@ fn small() -> World {
 
 async fn start(world: World, options: Options) -> Simulator {
     Simulator::start(world, options, "127.0.0.1:0".parse().unwrap()).await.unwrap()
-}
-
-/// A client that speaks the plainest HTTP, so that nothing of the collector takes part.
-struct Client {
-    http: reqwest::Client,
-    base: String,
-    token: String,
-}
-
-impl Client {
-    async fn log_on(simulator: &Simulator) -> Client {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let base = format!("{}/api", simulator.url());
-        let answer = http
-            .post(format!("{base}/sessionMngr/?v=latest"))
-            .basic_auth("demo", Some("demo"))
-            .header("Content-Length", "0")
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 201);
-        let token = answer.headers()["X-RestSvcSessionId"].to_str().unwrap().to_owned();
-        Client { http, base, token }
-    }
-
-    async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> reqwest::Result<(u16, String)> {
-        let mut url = url::Url::parse(&format!("{}/{path}", self.base)).unwrap();
-        url.query_pairs_mut().extend_pairs(parameters);
-        let answer = self.http.get(url).header("X-RestSvcSessionId", &self.token).send().await?;
-        Ok((answer.status().as_u16(), answer.text().await?))
-    }
-
-    async fn query(&self, kind: &str, filter: &str, more: &[(&str, &str)]) -> Doc {
-        let mut parameters = vec![("type", kind), ("format", "Entities")];
-        if !filter.is_empty() {
-            parameters.push(("filter", filter));
-        }
-        parameters.extend(more);
-        let (status, body) = self.get("query", &parameters).await.unwrap();
-        assert_eq!(status, 200, "{body}");
-        Doc::read(&body)
-    }
-}
-
-/// A row as a reader of XML sees it.
-#[derive(Debug, Default, Clone)]
-struct Entity {
-    tag: String,
-    attributes: BTreeMap<String, String>,
-    leaves: BTreeMap<String, String>,
-    /// Rel, Type, last segment of the Href, Name.
-    links: Vec<BTreeMap<String, String>>,
-}
-
-#[derive(Debug, Default)]
-struct Doc {
-    rows: Vec<Entity>,
-    paging: BTreeMap<String, String>,
-}
-
-impl Doc {
-    /// Rows are what stands at depth 3 of a query's answer, leaves what has text at depth 4.
-    fn read(xml: &str) -> Doc {
-        let mut reader = quick_xml::Reader::from_str(xml.trim_start_matches('\u{FEFF}'));
-        reader.config_mut().expand_empty_elements = true;
-        let (mut doc, mut path, mut text) = (Doc::default(), Vec::<String>::new(), String::new());
-        loop {
-            match reader.read_event().unwrap() {
-                Event::Start(start) => {
-                    path.push(start.name().as_ref().to_owned());
-                    text.clear();
-                    let attributes: BTreeMap<String, String> = start
-                        .attributes()
-                        .map(|attribute| {
-                            let attribute = attribute.unwrap();
-                            let value = quick_xml::escape::unescape(&attribute.value).unwrap().into_owned();
-                            (attribute.key.as_ref().to_owned(), value)
-                        })
-                        .collect();
-                    match (path.len(), path[path.len() - 1].as_str()) {
-                        (2, "PagingInfo") => doc.paging = attributes,
-                        (4, tag) if path[1] == "Entities" => {
-                            doc.rows.push(Entity { tag: tag.to_owned(), attributes, ..Entity::default() });
-                        }
-                        (6, "Link") => doc.rows.last_mut().unwrap().links.push(attributes),
-                        _ => {}
-                    }
-                }
-                Event::End(_) => {
-                    let name = path.pop().unwrap();
-                    if path.len() == 4 && path[1] == "Entities" {
-                        doc.rows.last_mut().unwrap().leaves.insert(name, std::mem::take(&mut text));
-                    }
-                }
-                Event::Text(part) => text.push_str(&part),
-                Event::CData(part) => text.push_str(&part),
-                Event::GeneralRef(part) => match part.resolve_char_ref() {
-                    Ok(Some(c)) => text.push(if c < ' ' && !"\t\r\n".contains(c) { '\u{FFFD}' } else { c }),
-                    Ok(None) => text.push_str(resolve_predefined_entity(&part).unwrap()),
-                    Err(_) => text.push('\u{FFFD}'),
-                },
-                Event::Eof => return doc,
-                _ => {}
-            }
-        }
-    }
-
-    fn uids(&self) -> Vec<String> {
-        self.rows.iter().map(Entity::uid).collect()
-    }
-
-    fn pages(&self) -> usize {
-        self.paging["PagesCount"].parse().unwrap()
-    }
-}
-
-impl Entity {
-    fn uid(&self) -> String {
-        self.attributes["UID"].rsplit(':').next().unwrap().to_owned()
-    }
-
-    fn leaf(&self, name: &str) -> Option<String> {
-        self.leaves.get(name).filter(|text| !text.is_empty()).cloned()
-    }
 }
 
 fn truth(world: &World, kind: Kind, now: DateTime<Utc>) -> HashMap<String, Row> {
@@ -470,4 +346,87 @@ async fn a_bulk_history_is_plain_and_fast() {
         time = to;
     }
     assert_eq!(seen, 20_000);
+}
+
+#[tokio::test]
+async fn a_session_that_expired_is_refused_until_the_next_logon() {
+    let simulator = start(small(), Options::frozen(end())).await;
+    let client = Client::log_on(&simulator).await;
+    assert_eq!(client.get("jobs", &[]).await.unwrap().0, 200);
+    simulator.set_token_life(TokenLife::Absolute(Duration::ZERO));
+    assert_eq!(client.get("jobs", &[]).await.unwrap().0, 401);
+    simulator.set_token_life(TokenLife::Idle(Duration::from_secs(60)));
+    assert_eq!(client.get("jobs", &[]).await.unwrap().0, 401);
+    assert_eq!(Client::log_on(&simulator).await.get("jobs", &[]).await.unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn a_burst_shares_one_second_and_its_ties_come_in_any_order() {
+    let simulator = start(small(), Options { shuffle_ties: true, ..Options::frozen(end()) }).await;
+    let client = Client::log_on(&simulator).await;
+    let second = end() - TimeDelta::hours(30);
+    let (server, wanted) = simulator.with_world(|world| {
+        let server = world.add_server("burst.example", None);
+        (server, world.add_burst(Kind::ReplicaTaskSession, server, second, 60))
+    });
+    let filter = format!(
+        "CreationTime>={0};CreationTime<{1}",
+        second.format("%FT%TZ"),
+        (second + TimeDelta::seconds(1)).format("%FT%TZ")
+    );
+    let ask =
+        async || client.query("ReplicaTaskSession", &filter, &[("pageSize", "100"), ("sortAsc", "State")]).await.uids();
+    let (first, again) = (ask().await, ask().await);
+    assert_ne!(first, again);
+    let set = |uids: &[String]| uids.iter().cloned().collect::<HashSet<_>>();
+    assert_eq!(set(&first), wanted.iter().map(uuid::Uuid::to_string).collect());
+    assert_eq!(set(&first), set(&again));
+
+    simulator.with_world(|world| {
+        world.add_broken(Kind::ReplicaTaskSession, server, second, Broken::NoCreationTime);
+        world.add_broken(Kind::ReplicaTaskSession, server, second, Broken::YearOne);
+        world.add_broken(Kind::ReplicaTaskSession, server, second, Broken::NoUid);
+        world.remove(&wanted);
+    });
+    let doc = client.query("ReplicaTaskSession", &filter, &[]).await;
+    assert_eq!(doc.rows.len(), 3);
+    let unfit = |row: &client::Entity| {
+        !row.attributes.contains_key("UID") || row.leaf("CreationTimeUTC").is_none_or(|time| time.starts_with("0001"))
+    };
+    assert!(doc.rows.iter().all(unfit));
+}
+
+#[test]
+fn a_slice_of_the_index_is_what_a_scan_gives() {
+    let mut world = World::bulk(9, &BulkOptions { tasks: 3000, rows_per_hour: 500, servers: 4, end: end() });
+    let of = types::QueryType::Session(Kind::BackupTaskSession);
+    let page = |world: &World, filter: &str, sort: &str, page: &str| {
+        let parameters = [("filter", filter), (sort, "CreationTime"), ("page", page), ("pageSize", "70")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let selection = query::Selection::read(of, &parameters, 100, None).unwrap();
+        let found = query::select(world, &world.at(Ticks::from_utc(end())), &selection, None);
+        let table = world.table(Kind::BackupTaskSession);
+        (found.total, found.rows.into_iter().map(|id| table.creation(id)).collect::<Vec<_>>())
+    };
+    let times: Vec<_> = world.sessions(Kind::BackupTaskSession).map(|row| row.creation.canonical()).collect();
+    let range = format!("CreationTime>={};CreationTime<={}", times[500], times[1700]);
+    let cases = ["sortAsc", "sortDesc"].into_iter().flat_map(|sort| ["1", "3", "18", "99"].map(|page| (sort, page)));
+    let cases: Vec<_> = cases.flat_map(|(sort, number)| [("", sort, number), (range.as_str(), sort, number)]).collect();
+    let sliced: Vec<_> = cases.iter().map(|(filter, sort, number)| page(&world, filter, sort, number)).collect();
+    assert_eq!(sliced[1].0, 1201);
+    // A row that is a day late: what is visible must be asked row by row from now on.
+    world.add_late(Kind::BackupTaskSession, 0, end() - TimeDelta::hours(1), TimeDelta::days(1));
+    let scanned: Vec<_> = cases.iter().map(|(filter, sort, number)| page(&world, filter, sort, number)).collect();
+    assert_eq!(sliced, scanned);
+}
+
+#[tokio::test]
+async fn a_stopped_simulator_lets_go_of_its_address() {
+    let simulator = start(small(), Options::frozen(end())).await;
+    let client = Client::log_on(&simulator).await;
+    let address = simulator.url().trim_start_matches("http://").parse().unwrap();
+    simulator.stop().await;
+    assert!(client.get("jobs", &[]).await.is_err());
+    let again = Simulator::start(small(), Options::frozen(end()), address).await.unwrap();
+    drop(again);
 }

@@ -12,6 +12,11 @@ use uuid::Uuid;
 use super::ticks::Ticks;
 use super::types::Kind;
 
+mod parents;
+
+pub use parents::Server;
+pub(super) use parents::{Family, Job, Plan, Policy, Vm};
+
 /// How often a backup server is collected, in seconds, unless an edit says otherwise.
 pub const COLLECTION_SECS: i64 = 15 * 60;
 
@@ -129,102 +134,6 @@ pub struct InnerTask {
     pub end: Ticks,
     pub outcome: Outcome,
     pub message: Option<String>,
-}
-
-/// A backup server.
-#[derive(Debug, Clone)]
-pub struct Server {
-    /// Its identity.
-    pub uid: Uuid,
-    /// A DNS name or an address.
-    pub name: Arc<str>,
-    /// May be empty.
-    pub description: String,
-    /// 9392 as a rule.
-    pub port: i64,
-    /// The version of Backup & Replication.
-    pub version: String,
-    /// Seconds between two collections; 0 is always up to date.
-    pub interval_secs: i64,
-    /// Its own beat.
-    pub phase_secs: i64,
-    /// Times in which it is not collected.
-    pub outages: Vec<(Ticks, Ticks)>,
-    /// Unknown to Enterprise Manager before.
-    pub since: Option<Ticks>,
-}
-
-impl Server {
-    /// The last collection at or before `now`, if there was one since it was added.
-    #[must_use]
-    pub fn collected(&self, now: Ticks) -> Option<Ticks> {
-        let mut last = if self.interval_secs == 0 { now } else { now.floor_to(self.interval_secs, self.phase_secs) };
-        while let Some((from, _)) = self.outages.iter().find(|(from, to)| (*from..*to).contains(&last)) {
-            let before = from.plus(-1);
-            last = if self.interval_secs == 0 { before } else { before.floor_to(self.interval_secs, self.phase_secs) };
-        }
-        self.since.is_none_or(|since| last >= since).then_some(last)
-    }
-}
-
-/// Which list a job stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
-    /// `/jobs`
-    Job,
-    /// `/agents/jobs`
-    Agent,
-    /// `/nas/jobs`
-    Nas,
-}
-
-/// A job.
-#[derive(Debug, Clone)]
-pub(super) struct Job {
-    pub uid: Uuid,
-    pub family: Family,
-    pub server: usize,
-    pub name: Arc<str>,
-    pub job_type: &'static str,
-    pub platform: &'static str,
-    pub description: String,
-    pub schedule_configured: bool,
-    pub schedule_enabled: bool,
-    pub next_run: Option<Ticks>,
-    /// False for a job that was deleted while its sessions stay, and for the workers of a copy job.
-    pub listed: bool,
-}
-
-/// A CDP policy.
-#[derive(Debug, Clone)]
-pub(super) struct Policy {
-    pub uid: Uuid,
-    pub server: usize,
-    pub name: Arc<str>,
-    pub description: String,
-    pub schedule_enabled: bool,
-    pub next_run: Option<Ticks>,
-}
-
-/// A cloud failover plan.
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub uid: Uuid,
-    pub server: usize,
-    pub name: Arc<str>,
-    pub tenant_uid: Uuid,
-    pub tenant_name: String,
-    pub description: String,
-    pub vms: Vec<(Uuid, String)>,
-}
-
-/// A machine that is protected.
-#[derive(Debug, Clone)]
-pub(super) struct Vm {
-    pub name: Arc<str>,
-    /// `urn:VMware:Vm:<guid>.vm-<n>`
-    pub reference: String,
-    pub size_bytes: i64,
 }
 
 /// Rows rendered ahead, one behind the other.
