@@ -13,12 +13,22 @@ use secrecy::SecretString;
 use crate::config::{Need, Overrides};
 
 pub mod backfill;
+mod check;
+mod demo;
 pub mod exit;
 pub mod init;
+mod main;
+mod migrate;
+mod rejects;
+mod report;
 pub mod schema;
 pub mod simulate;
+mod status;
+mod sync;
+mod work;
 
 pub use exit::Exit;
+pub use main::main;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -255,10 +256,13 @@ impl Syncer {
         }
         context.servers = context.store.servers(context.em_id).await?;
         let context = &*context;
-        let kinds = futures_util::stream::iter(&context.options.kinds)
-            .map(|kind| self.run_kind(mode, context, kind, range))
-            .buffer_unordered(context.options.kinds.len().max(1));
-        let mut done: Vec<KindOutcome> = kinds.collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
+        let mut kinds: FuturesUnordered<_> =
+            context.options.kinds.iter().map(|kind| self.run_kind(mode, context, kind, range)).collect();
+        let mut done: Vec<KindOutcome> = Vec::new();
+        while let Some(outcome) = kinds.next().await {
+            done.push(outcome?);
+        }
+        drop(kinds);
         done.sort_by_key(|outcome| crate::kinds::KINDS.iter().position(|kind| kind.name == outcome.kind));
         if mode == Mode::Wide {
             context.writer.flush().await?;

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 
+use super::report;
 use crate::config::{self, Place, Problem};
 use crate::kind::{Column, SessionKind, Source, Ty};
 use crate::kinds::KINDS;
@@ -47,7 +48,7 @@ const OWN: [(&str, Ty, &str); 5] = [
 ];
 
 fn write_list(out: &mut dyn Write) -> io::Result<()> {
-    let mut table = table(["KIND", "TABLE", "COLUMNS"]);
+    let mut table = report::table(["KIND", "TABLE", "COLUMNS"]);
     for kind in KINDS {
         table.add_row([kind.name, kind.table, &(kind.columns.len() + OWN.len()).to_string()]);
     }
@@ -78,17 +79,7 @@ fn write_columns(kind: &SessionKind, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn columns_table() -> Table {
-    table(["COLUMN", "POSTGRES", "SQLITE", "FROM"])
-}
-
-fn table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head);
-    // The first column begins at the margin; the gap between columns is all that remains of the frame.
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1));
-    }
-    table
+    report::table(["COLUMN", "POSTGRES", "SQLITE", "FROM"])
 }
 
 fn add(table: &mut Table, name: &str, ty: Ty, origin: &str) {

@@ -1,0 +1,90 @@
+//! `vemsync status`: how far the sync is, from what is in the database.
+
+use std::io::{self, Write};
+
+use super::{Exit, StatusArgs, print, report, work};
+use crate::config::Settings;
+use crate::escape;
+use crate::store::{ManagerStatus, Schema, StreamStatus};
+
+/// A server whose newest row is older than this is called silent.
+const SILENT: chrono::TimeDelta = chrono::TimeDelta::days(1);
+
+/// Prints the state of every Enterprise Manager, kind and server.
+pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> anyhow::Result<Exit> {
+    let store = work::open(settings, Schema::Require).await?;
+    let managers = store.status().await?;
+    store.close().await;
+    print(|out| if args.json { write_json(out, &managers) } else { write_text(out, &managers) })?;
+    Ok(Exit::Done)
+}
+
+fn write_json(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, managers)?;
+    writeln!(out)
+}
+
+fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()> {
+    if managers.is_empty() {
+        return writeln!(out, "Nothing has been read yet: run `vemsync sync`.");
+    }
+    for manager in managers {
+        let version = manager.api_version.as_deref().unwrap_or("unknown");
+        writeln!(out, "{} at {} (API {version})\n", manager.name, manager.base_url)?;
+        let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "OUTCOME"]);
+        for kind in &manager.kinds {
+            let mut outcome = kind.last_outcome.clone().unwrap_or_else(|| "never read".to_owned());
+            if let Some(reached) = kind.backfill_reached {
+                outcome = format!("{outcome}; history is read back to {}", report::time(reached));
+            }
+            if let Some(error) = &kind.last_error {
+                outcome = format!("{outcome}: {}", escape::control(error));
+            }
+            kinds.add_row([
+                kind.kind.to_owned(),
+                kind.rows.to_string(),
+                kind.open.to_string(),
+                kind.rejects.to_string(),
+                report::maybe_time(kind.last_pass_at),
+                outcome,
+            ]);
+        }
+        report::align_right(&mut kinds, 1..=3);
+        writeln!(out, "{}\n", kinds.trim_fmt())?;
+        write_streams(out, manager)?;
+    }
+    Ok(())
+}
+
+fn write_streams(out: &mut dyn Write, manager: &ManagerStatus) -> io::Result<()> {
+    let mut streams = report::table(["SERVER", "KIND", "NEWEST START", "NEWEST END", "READ UP TO", ""]);
+    for kind in &manager.kinds {
+        for stream in &kind.streams {
+            let name = match &stream.backup_server_name {
+                Some(name) => escape::control(name).into_owned(),
+                None if stream.backup_server_uid.is_nil() => "(names no server)".to_owned(),
+                None => stream.backup_server_uid.to_string(),
+            };
+            streams.add_row([
+                name,
+                kind.kind.to_owned(),
+                report::maybe_time(stream.creation_mark),
+                report::maybe_time(stream.end_mark),
+                report::time(stream.scanned_at),
+                silence(stream),
+            ]);
+        }
+    }
+    if streams.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}\n", streams.trim_fmt())
+}
+
+fn silence(stream: &StreamStatus) -> String {
+    let newest = stream.creation_mark.max(stream.end_mark);
+    match newest.map(|newest| stream.scanned_at - newest) {
+        Some(silent) if silent > SILENT => format!("silent for {} days", silent.num_days()),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,58 @@
+//! Stopping: the first signal lets the current commit finish, the second one or half a minute does not wait.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Exit;
+
+/// How long a stop may take before it is forced.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Watches for SIGINT and SIGTERM for as long as it lives.
+#[derive(Debug)]
+pub struct Signals {
+    _watch: JoinSet<()>,
+}
+
+impl Signals {
+    /// Cancels the token at the first signal. A stop that has to be forced ends the process with `forced`.
+    #[must_use]
+    pub fn cancel(token: CancellationToken, forced: Exit) -> Self {
+        let mut watch = JoinSet::new();
+        watch.spawn(async move {
+            signal().await;
+            tracing::info!("stopping after the current commit");
+            token.cancel();
+            tokio::select! {
+                () = signal() => {}
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+            tracing::warn!("stopped without waiting any longer; what is committed is whole");
+            std::process::exit(i32::from(forced as u8));
+        });
+        Self { _watch: watch }
+    }
+}
+
+/// Waits for one signal. Where signals cannot be watched, waits for ever.
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
