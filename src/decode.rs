@@ -411,3 +411,6 @@ fn local_name<'a>(text: &'a str, start: &BytesStart<'_>) -> &'a str {
     let offset = (name.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
     text.get(offset..offset.wrapping_add(name.len())).unwrap_or("")
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ impl Default for Limits {
             tries: 9,
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
-            longest_retry_after: Duration::from_secs(60),
+            longest_retry_after: Duration::from_secs(30),
         }
     }
 }

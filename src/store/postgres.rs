@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, Postgres};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _};
 
 use super::database::Value;
 use super::sql::{self, Dialect, Fixed};
@@ -23,18 +23,13 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
         ("plan_cache_mode", "force_custom_plan"),
         ("lock_timeout", "30s"),
     ]);
-    let connect =
-        PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone());
-    match connect.await {
-        Ok(pool) => Ok(pool),
-        // The pool waits for a server that is down; its own error would only say that it waited.
-        Err(sqlx::Error::PoolTimedOut) => {
-            use sqlx::ConnectOptions as _;
-            let source = options.connect().await.err().unwrap_or(sqlx::Error::PoolTimedOut);
-            Err(Error::Unreachable { display, source })
-        }
-        Err(source) => Err(Error::Unreachable { display, source }),
-    }
+    // A pool would wait for a server that is down, and then only say that it waited.
+    let unreachable = |source| match Error::from(source) {
+        Error::Statement(source) | Error::Unreachable { source, .. } => Error::Unreachable { display, source },
+        known => known,
+    };
+    options.connect().await.map_err(unreachable)?.close().await?;
+    Ok(PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options))
 }
 
 pub(super) fn bind(

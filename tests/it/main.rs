@@ -1,1 +1,14 @@
-fn main() {}
+//! The one integration binary: the library and the program against the simulator, on both databases, always.
+//!
+//! No Postgres at hand is a failure, not a skip: `scripts/test` starts one and sets `VEMSYNC_TEST_POSTGRES`.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod contract;
+mod faults;
+mod input;
+mod program;
+mod stores;
+mod support;
+mod sync;
+mod tls;
