@@ -69,7 +69,7 @@ pub enum Command {
     Check,
     /// Read everything new, once, then exit
     Sync,
-    /// Keep reading until stopped, with metrics and health over HTTP
+    /// Keep reading until stopped
     Run(RunArgs),
     /// Read history; can be interrupted, and run beside a daemon
     Backfill(backfill::BackfillArgs),
@@ -89,7 +89,7 @@ pub enum Command {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Where metrics, health and the page are served [env: VEMSYNC_LISTEN] [default: 127.0.0.1:9399]
+    /// Where GET /healthz answers while the daemon is alive [env: VEMSYNC_LISTEN] [default: 127.0.0.1:9399]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
 }

@@ -46,7 +46,7 @@ pub struct Settings {
     pub managers: Vec<ManagerSettings>,
     /// What is read and how.
     pub sync: SyncSettings,
-    /// Metrics, health and the page.
+    /// Health over HTTP.
     pub http: HttpSettings,
     /// What is said on the way.
     pub log: LogSettings,

@@ -20,6 +20,7 @@ pub mod daemon;
 pub mod decode;
 pub mod em;
 pub mod escape;
+pub mod health;
 pub mod kind;
 pub mod kinds;
 pub mod lifecycle;

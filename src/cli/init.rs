@@ -109,7 +109,7 @@ password_file = "vemsync.password"
 #overlap = "2h"
 
 [http]
-# Where `vemsync run` serves metrics, health and a page.
+# Where `vemsync run` answers GET /healthz while it is alive.
 #listen = "127.0.0.1:9399"
 
 [log]

@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{Cli, Command, Exit, check, demo, init, migrate, print, rejects, schema, simulate, status, sync, work};
-use crate::config::{self, Need, Problems, Settings, Surroundings};
+use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
 use crate::daemon::{self, Daemon};
 use crate::lifecycle::Signals;
 use crate::store::{self, Schema};
-use crate::{sync as pass, telemetry};
+use crate::{health, sync as pass, telemetry};
 
 /// Runs the command. Whatever goes wrong is printed once, here.
 #[must_use]
@@ -98,6 +98,11 @@ fn demo_settings(overrides: &config::Overrides, alone: &Surroundings<'_>) -> any
 async fn run_daemon(settings: &Settings) -> anyhow::Result<Exit> {
     let cancel = CancellationToken::new();
     let _signals = Signals::cancel(cancel.clone(), Exit::Incomplete);
+    let listen = settings.http.listen;
+    let _health = health::serve(listen, cancel.clone()).await.map_err(|error| {
+        let what = format!("cannot listen on {listen}: {error}");
+        Problems::from(Problem::new(Place::Flag("--listen"), what, "choose another address, or stop what uses it"))
+    })?;
     let store = work::open(settings, Schema::Migrate).await?;
     let mut options = work::options(settings);
     options.spare_silent = true;

@@ -64,7 +64,8 @@ impl From<sqlx::Error> for Error {
         ) {
             return Self::Unreachable { display: "the connection was lost".to_owned(), source: error };
         }
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        let code =
+            error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default().into_owned();
         // SQLite's extended result codes carry the primary one in their low byte; Postgres' codes have five letters.
         match (code.len() < 5).then(|| code.parse::<u32>().map(|code| code & 0xff)) {
             Some(Ok(5 | 6)) => Self::Locked(error),

@@ -37,9 +37,12 @@ pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -
     starts.sort_by_key(|start| (start.from, start.server));
     let nameless = starts.iter().position(|start| start.server.is_nil()).unwrap_or(starts.len());
     let density: f64 = starts.iter().map(|start| start.rows_per_hour).sum();
+    let hours = |start: &Start| ((now - start.from).as_seconds_f64() / 3600.0).max(0.0);
+    let pages = |rows: f64| (rows / f64::from(page_size)).floor();
+    #[expect(clippy::cast_precision_loss, reason = "there are not that many servers")]
     let requests = |apart: usize| {
-        let hours = (now - starts[apart].from).as_seconds_f64() / 3600.0;
-        (density * hours / f64::from(page_size)).max(0.0).floor() + apart.div_ceil(SERVERS_A_REQUEST) as f64
+        let own: f64 = starts[..apart].iter().map(|start| start.rows_per_hour * hours(start)).sum();
+        pages(density * hours(&starts[apart])) + pages(own) + apart.div_ceil(SERVERS_A_REQUEST) as f64
     };
     let cheapest =
         (0..starts.len()).take(nameless + 1).min_by(|a, b| requests(*a).total_cmp(&requests(*b))).unwrap_or_default();

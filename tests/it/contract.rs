@@ -39,7 +39,7 @@ fn declared(database: &Database, columns: &[Column]) -> BTreeSet<(String, String
 async fn every_declared_column_is_there_and_nothing_else_but_the_stores_own() {
     for database in both().await {
         database.open().await.close().await;
-        let tables = KINDS.iter().map(|kind| kind.entity()).chain(PARENTS.iter().copied());
+        let tables = KINDS.iter().map(vemsync::kind::SessionKind::entity).chain(PARENTS.iter().copied());
         for entity in tables {
             let found = columns(&database, entity.table).await;
             let wanted = declared(&database, entity.columns);

@@ -124,7 +124,11 @@ async fn the_daemon_stops_cleanly_and_a_sync_says_that_it_was_interrupted() {
     for database in both().await {
         let simulator = simulate(fleet(45)).await;
         let place = Place::new("demo");
-        let daemon = start_program(place.against(simulator.url(), &database, &["run", "--interval", "1s"]));
+        let daemon = start_program(place.against(
+            simulator.url(),
+            &database,
+            &["run", "--interval", "1s", "--listen", "127.0.0.1:0"],
+        ));
         for _ in 0..300 {
             tokio::time::sleep(Duration::from_millis(50)).await;
             if simulator.requests().iter().filter(|request| request.path.ends_with("/query")).count() > 60 {

@@ -104,7 +104,10 @@ async fn a_task_gets_its_job_whichever_comes_first() {
             store(&database, &[commit(em, "BackupJobSession", jobless)], "2025-06-01T12:01:00Z").await;
             let job = Some("dddddddd-0000-0000-0000-000000000001".to_owned());
             for table in ["backup_task_sessions", "backup_job_sessions"] {
-                assert_eq!(database.column(&format!("select cast(job_uid as text) from {table}")).await, [job.clone()]);
+                assert_eq!(
+                    database.column(&format!("select cast(job_uid as text) from {table}")).await,
+                    std::slice::from_ref(&job)
+                );
             }
             assert_eq!(database.column("select name || job_type from jobs").await, [Some("jBackup".to_owned())]);
             assert_eq!(database.column("select state from backup_job_sessions").await, [Some("Stopping".to_owned())]);
@@ -129,7 +132,7 @@ async fn a_row_that_changed_meanwhile_is_left_to_who_changed_it() {
 async fn repeated_rows_and_forbidden_characters_do_not_stop_a_batch() {
     for database in both().await {
         let em = manager(&database).await;
-        let awkward = format!("{}<Reason>a&#0;b\u{1}c \u{1f600} &amp; ' \" \\ </Reason><New x=\"1\">y</New>", ENDED);
+        let awkward = format!("{ENDED}<Reason>a&#0;b\u{1}c \u{1f600} &amp; ' \" \\ </Reason><New x=\"1\">y</New>");
         let rows = format!("{}{}", task(UID, RUNNING), task(&UID.to_uppercase(), &awkward));
         let counts = store(&database, &[commit(em, "BackupTaskSession", &rows)], "2025-06-01T12:00:00Z").await;
         assert_eq!((counts[0].read, counts[0].inserted), (1, 1));
