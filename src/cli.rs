@@ -269,6 +269,12 @@ pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
     quiet_end(write(&mut out).and_then(|()| out.flush()))
 }
 
+/// Writes one line about what went wrong to standard error.
+fn complain(line: &str) {
+    // Nothing more can be said where even this cannot be written.
+    drop(writeln!(io::stderr().lock(), "vemsync: {line}"));
+}
+
 fn quiet_end(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

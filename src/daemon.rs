@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::ManagerSettings;
 use crate::em::{self, Client, Limits};
+use crate::escape;
 use crate::store::Store;
 use crate::sync::{Error, Mode, Options, Summary, Syncer};
 
@@ -76,7 +77,7 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
                 failures += 1;
                 // One line when it begins; `status` and the diary have the rest.
                 if failures == 1 {
-                    tracing::error!(em = manager.name, "{}", error.chain());
+                    tracing::error!(em = manager.name, "{}", escape::chain(&error));
                 }
                 if is_refusal(&error) {
                     // A client that was refused stays silent; a new one may ask again, later.
@@ -124,6 +125,13 @@ fn report(manager: &ManagerSettings, mode: Mode, summary: &Summary, failures: &m
     let sum =
         |count: fn(&crate::store::Counts) -> u64| summary.kinds.iter().map(|kind| count(&kind.counts)).sum::<u64>();
     let (new, changed, rejected) = (sum(|c| c.inserted), sum(|c| c.updated), sum(|c| c.rejected));
+    for kind in &summary.kinds {
+        if let Err(error) = &kind.result
+            && !matches!(error, Error::Unavailable)
+        {
+            tracing::error!(em = manager.name, kind = kind.kind, "{}", escape::chain(error));
+        }
+    }
     if new + changed + rejected > 0 {
         tracing::info!(em = manager.name, mode = mode.name(), new, changed, rejected, "pass");
     } else {

@@ -22,6 +22,23 @@ pub fn control(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// An error and its causes on one line that is safe to print. A cause that the text before it quotes already is not
+/// repeated.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.to_string();
+        if !text.contains(&inner) {
+            text.push_str(": ");
+            text.push_str(&inner);
+        }
+        cause = error.source();
+    }
+    control(&text).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::control;

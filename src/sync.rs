@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::{Backfill, ManagerSettings};
 use crate::em::Client;
+use crate::escape;
 use crate::kind::SessionKind;
 use crate::store::{Counts, Pass, Store};
 
@@ -137,7 +138,6 @@ pub struct Syncer {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     em_id: i64,
-    name: String,
     /// Ends the pass between two windows.
     pub cancel: CancellationToken,
 }
@@ -170,7 +170,7 @@ impl Syncer {
         client.log_on().await.map_err(Error::Source)?;
         let newest = versions.iter().max_by_key(|name| version_number(name)).map(String::as_str);
         let em_id = store.manager(&settings.name, client.base().as_str(), newest, clock.now()).await?;
-        Ok(Self { client, store, clock, em_id, name: settings.name.clone(), cancel })
+        Ok(Self { client, store, clock, em_id, cancel })
     }
 
     /// The client, for its clock and its counters.
@@ -296,19 +296,15 @@ impl Syncer {
             },
             other => other,
         };
-        if let Err(error) = &result
-            && error.stops_all()
-        {
-            return result.map(|()| unreachable!("it is an error"));
-        }
+        let result = match result {
+            Err(error) if error.stops_all() => return Err(error),
+            other => other,
+        };
         let counts = context.writer.flush().await?.get(kind.name).copied().unwrap_or_default();
         let outcome = match &result {
             Ok(()) => "done",
             Err(Error::Unavailable) => "unavailable",
-            Err(error) => {
-                tracing::error!(em = self.name, kind = kind.name, error = %error.chain(), "kind failed");
-                "failed"
-            }
+            Err(_) => "failed",
         };
         let pass = Pass {
             em_id: self.em_id,
@@ -319,7 +315,7 @@ impl Syncer {
             outcome,
             requests: reads,
             counts,
-            error: result.as_ref().err().map(Error::chain),
+            error: result.as_ref().err().map(|error| escape::chain(error)),
         };
         context.writer.record(pass).await?;
         Ok(KindOutcome { kind: kind.name, counts, reads, result })

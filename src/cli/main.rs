@@ -6,12 +6,14 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cli, Command, Exit, check, demo, init, migrate, print, rejects, schema, simulate, status, sync, work};
+use super::{
+    Cli, Command, Exit, check, complain, demo, init, migrate, print, rejects, schema, simulate, status, sync, work,
+};
 use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
 use crate::daemon::{self, Daemon};
 use crate::lifecycle::Signals;
 use crate::store::{self, Schema};
-use crate::{health, sync as pass, telemetry};
+use crate::{escape, health, sync as pass, telemetry};
 
 /// Runs the command. Whatever goes wrong is printed once, here.
 #[must_use]
@@ -28,14 +30,12 @@ pub fn main(cli: Cli) -> Exit {
 
 /// The error with its causes on standard error, and the status that it stands for.
 fn fail(error: &anyhow::Error) -> Exit {
-    let mut out = std::io::stderr().lock();
     if let Some(problems) = error.downcast_ref::<Problems>() {
         // Nothing more can be said where even this cannot be written.
-        drop(write!(out, "{problems}"));
+        drop(write!(std::io::stderr().lock(), "{problems}"));
         return Exit::Usage;
     }
-    let text = format!("{error:#}");
-    drop(writeln!(out, "vemsync: {}", crate::escape::control(&text)));
+    complain(&escape::chain(error.as_ref()));
     if error.downcast_ref::<store::Error>().is_some() {
         return Exit::Database;
     }

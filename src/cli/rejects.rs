@@ -1,6 +1,6 @@
 //! `vemsync rejects`: records that could not be stored, with their raw text, and another try at them.
 
-use super::{Exit, RejectsCommand, print, report, work};
+use super::{Exit, RejectsCommand, complain, print, report, work};
 use crate::config::Settings;
 use crate::decode::{Decoded, decode};
 use crate::escape;
@@ -45,7 +45,7 @@ fn list(rejects: &[RejectRow]) -> anyhow::Result<Exit> {
 
 fn show(rejects: &[RejectRow], id: i64) -> anyhow::Result<Exit> {
     let Some(reject) = rejects.iter().find(|reject| reject.id == id) else {
-        tracing::error!("there is no rejected record {id}: `vemsync rejects list` shows their numbers");
+        complain(&format!("there is no rejected record {id}: `vemsync rejects list` shows their numbers"));
         return Ok(Exit::Incomplete);
     };
     print(|out| {

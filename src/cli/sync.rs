@@ -7,8 +7,9 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::BackfillArgs;
-use super::{Exit, print, report, work};
+use super::{Exit, complain, print, report, work};
 use crate::config::{ManagerSettings, Problems, Settings};
+use crate::escape;
 use crate::lifecycle::Signals;
 use crate::store::{Schema, Store};
 use crate::sync::{Error, HistoryRange, KindOutcome, Mode, Options, Summary};
@@ -117,7 +118,7 @@ fn finish(manager: &ManagerSettings, outcome: Result<Summary, Error>, begun: Ins
             Ok(if summary.is_complete() { worst } else { worse(worst, Exit::Incomplete) })
         }
         Err(error) => {
-            tracing::error!(em = manager.name, "{}", error.chain());
+            complain(&format!("{}: {}", manager.name, escape::chain(&error)));
             Ok(worse(worst, work::exit(&error)))
         }
     }
@@ -164,6 +165,6 @@ fn remark(outcome: &KindOutcome) -> String {
     match &outcome.result {
         Ok(()) => String::new(),
         Err(Error::Unavailable) => "not known to this Enterprise Manager".to_owned(),
-        Err(error) => format!("FAILED: {}", crate::escape::control(&error.chain())),
+        Err(error) => format!("FAILED: {}", escape::chain(error)),
     }
 }

@@ -43,6 +43,10 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
     let mut seen = Vec::new();
     let mut counts = Vec::with_capacity(commits.len());
     let mut tx = store.begin().await?;
+    if tx.dialect() == Dialect::Postgres {
+        // Two programs that store the same rows in another order would lock each other out. SQLite has one writer.
+        tx.query(ONE_WRITER, vec![]).await?;
+    }
     for commit in commits {
         let is_known = |table: &'static str, uid| known.contains(&(table, uid)) || seen.contains(&(table, uid));
         let fresh = unknown_parents(&commit.batch, is_known);
@@ -71,6 +75,9 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
     known.extend(seen);
     Ok(counts)
 }
+
+/// Held to the end of a data transaction; any constant does.
+const ONE_WRITER: &str = "select cast(pg_advisory_xact_lock(6293114705512038478) as text)";
 
 /// The parents that rows refer to and that are not known to be stored, in the order in which they refer to one
 /// another, each kind in UID order; with a row that names it.

@@ -191,6 +191,9 @@ impl SqlStore {
         let pools = if let Some(path) = url.strip_prefix("sqlite:") {
             let path = sqlite::path(path)?;
             let may_create = schema == Schema::Migrate;
+            if !may_create && !path.exists() {
+                return Err(Error::Missing(path.display().to_string()));
+            }
             let writer = sqlite::open(&path, may_create, sqlite::Use::Write).await?;
             migrate::prepare_sqlite(&writer, schema).await?;
             Pools::Sqlite { writer, reader: sqlite::open(&path, false, sqlite::Use::Read).await? }

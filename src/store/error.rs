@@ -18,6 +18,9 @@ pub enum Error {
         #[source]
         source: sqlx::Error,
     },
+    /// Nothing has been synced into it yet.
+    #[error("there is no database at {0} yet: `vemsync sync` makes it")]
+    Missing(String),
     /// Another program holds the write lock.
     #[error("the database stayed locked for 30 seconds: another program writes to it")]
     Locked(#[source] sqlx::Error),

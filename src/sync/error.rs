@@ -61,17 +61,4 @@ impl Error {
     pub fn is_refused_type(&self) -> bool {
         matches!(self, Self::Read { source: em::Error::BadRequest { status: 400, .. }, .. })
     }
-
-    /// The error and its causes on one line.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
-    }
 }

@@ -30,14 +30,7 @@ pub(super) async fn read(context: &Context<'_>) -> Result<Vec<KindOutcome>, Erro
         };
         match result {
             Err(error) if error.stops_all() => return Err(error),
-            result => {
-                if let Err(error) = &result
-                    && !matches!(error, Error::Unavailable)
-                {
-                    tracing::error!(kind = entity.name, error = %error.chain(), "kind failed");
-                }
-                outcomes.push(KindOutcome { kind: entity.name, counts: Counts::default(), reads, result });
-            }
+            result => outcomes.push(KindOutcome { kind: entity.name, counts: Counts::default(), reads, result }),
         }
     }
     Ok(outcomes)

@@ -14,7 +14,7 @@ pub(super) const SERVERS_A_REQUEST: usize = 12;
 /// One server's part of a scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Start {
-    /// The server; nil for rows that name none, which only a query for all servers can find.
+    /// The server; nil for rows that name none.
     pub server: Uuid,
     /// Where its scan has to begin.
     pub from: DateTime<Utc>,
@@ -34,8 +34,12 @@ pub(super) struct Plan {
 /// The cheapest plan, in requests, for these starts.
 #[must_use]
 pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -> Plan {
+    // Rows that name no server cannot be asked for apart. They ride along: what a silent server delivers late comes
+    // with that server's own start, whether the rows name it or not.
+    if starts.iter().any(|start| !start.server.is_nil()) {
+        starts.retain(|start| !start.server.is_nil());
+    }
     starts.sort_by_key(|start| (start.from, start.server));
-    let nameless = starts.iter().position(|start| start.server.is_nil()).unwrap_or(starts.len());
     let density: f64 = starts.iter().map(|start| start.rows_per_hour).sum();
     let hours = |start: &Start| ((now - start.from).as_seconds_f64() / 3600.0).max(0.0);
     let pages = |rows: f64| (rows / f64::from(page_size)).floor();
@@ -44,8 +48,7 @@ pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -
         let own: f64 = starts[..apart].iter().map(|start| start.rows_per_hour * hours(start)).sum();
         pages(density * hours(&starts[apart])) + pages(own) + apart.div_ceil(SERVERS_A_REQUEST) as f64
     };
-    let cheapest =
-        (0..starts.len()).take(nameless + 1).min_by(|a, b| requests(*a).total_cmp(&requests(*b))).unwrap_or_default();
+    let cheapest = (0..starts.len()).min_by(|a, b| requests(*a).total_cmp(&requests(*b))).unwrap_or_default();
     Plan {
         main: starts.get(cheapest).map(|start| start.from),
         apart: starts[..cheapest].chunks(SERVERS_A_REQUEST).map(<[Start]>::to_vec).collect(),
@@ -108,11 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_a_server_are_never_split_off() {
-        let plan = plan(vec![start(0, 90, 0.0), start(1, 2, 1000.0), start(2, 100, 0.0)], 500, now());
-        assert_eq!(plan.main, Some(now() - TimeDelta::hours(90)));
-        assert_eq!(plan.apart.len(), 1);
-        assert_eq!(super::plan(vec![], 500, now()), Plan::default());
+    fn rows_without_a_server_ride_along() {
+        let silent = start(2, 100, 0.0);
+        let with_others = plan(vec![start(0, 90, 0.0), start(1, 2, 1000.0), silent], 500, now());
+        assert_eq!(with_others, Plan { main: Some(now() - TimeDelta::hours(2)), apart: vec![vec![silent]] });
+        let alone = plan(vec![start(0, 90, 0.0)], 500, now());
+        assert_eq!(alone, Plan { main: Some(now() - TimeDelta::hours(90)), apart: vec![] });
+        assert_eq!(plan(vec![], 500, now()), Plan::default());
     }
 
     #[test]

@@ -193,7 +193,10 @@ fn risen(
             .marks
             .values()
             .filter(|mark| mark.field == field)
-            .filter(|mark| floor_second(mark.mark - streams.overlap(reader, field, mark.server)) >= floor_second(from))
+            .filter(|mark| {
+                let start = floor_second(mark.mark - streams.overlap(reader, field, mark.server));
+                mark.server.is_nil() || start >= floor_second(from)
+            })
             .map(|mark| mark.server)
             .collect(),
     };
