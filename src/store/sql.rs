@@ -194,3 +194,34 @@ pub(super) fn is_open(kind: &SessionKind) -> String {
 pub(super) fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::{KINDS, PARENTS};
+
+    /// Statements that a reviewer can read; they change only on purpose.
+    #[test]
+    fn upserts_read_as_before() {
+        for (dialect, name) in [(Dialect::Postgres, "postgres"), (Dialect::Sqlite, "sqlite")] {
+            let mut all = String::new();
+            for kind in KINDS {
+                let fixed = Fixed::from(kind.columns.len() + 2);
+                let _ = writeln!(
+                    all,
+                    "-- {}\n{};\n",
+                    kind.name,
+                    upsert(dialect, &kind.entity(), Some(kind), "rows", &fixed)
+                );
+                if let Some(fill) = fill_from_parent(dialect, kind) {
+                    let _ = writeln!(all, "-- {} from its parent\n{fill};\n", kind.name);
+                }
+            }
+            for entity in PARENTS {
+                let fixed = Fixed::from(entity.columns.len() + 2);
+                let _ = writeln!(all, "-- {}\n{};\n", entity.name, upsert(dialect, entity, None, "rows", &fixed));
+            }
+            insta::assert_snapshot!(name, all);
+        }
+    }
+}

@@ -4,8 +4,10 @@
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+mod client;
 mod contract;
 mod faults;
+mod histories;
 mod input;
 mod program;
 mod stores;
