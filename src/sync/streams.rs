@@ -50,12 +50,10 @@ impl Streams {
     async fn load(reader: &Reader<'_>) -> Result<Option<Self>, Error> {
         let (context, kind): (_, &SessionKind) = (reader.context, reader.kind);
         let backfills = context.store.backfills(context.em_id, kind).await?;
-        let Some(first) = backfills.iter().find(|backfill| backfill.first_marks.is_some()) else {
+        let is_first = |backfill: &&Backfill| backfill.first_marks.is_some() && backfill.finished_at.is_some();
+        let Some(first) = backfills.iter().find(is_first) else {
             return Ok(None);
         };
-        if first.finished_at.is_none() {
-            return Ok(None);
-        }
         let marks = context.store.marks(context.em_id, kind).await?;
         Ok(Some(Self {
             marks: marks.into_iter().map(|mark| ((mark.field, mark.server), mark)).collect(),
