@@ -17,5 +17,6 @@ COPY --from=build /out/vemsync /usr/local/bin/vemsync
 USER 1000:1000
 # Where vemsync.toml is looked for, and vemsync.db is kept unless another database is named.
 WORKDIR /var/lib/vemsync
+EXPOSE 9399
 ENTRYPOINT ["vemsync"]
 CMD ["run"]
