@@ -380,7 +380,9 @@ impl Builder {
     }
 
     /// Appends a row inside the row that is being read. Nothing in it can keep its owner from being stored.
-    pub fn finish_inner(&mut self, batch: &mut Batch) {
+    ///
+    /// Returns what it could not hold, for the owner's extras: the table of inner rows has none.
+    pub fn finish_inner(&mut self, batch: &mut Batch) -> impl Iterator<Item = (String, Vec<String>)> + use<> {
         let owner = batch.len;
         if let Some(inner) = &mut batch.inner {
             for (column, values) in inner.values.iter_mut().enumerate() {
@@ -388,6 +390,7 @@ impl Builder {
             }
             inner.owners.push(owner);
         }
+        std::mem::take(&mut self.extra).into_iter()
     }
 
     /// The UID text as it was sent, for a record that is rejected.

@@ -383,7 +383,10 @@ impl<'a> Decoder<'a> {
         };
         if let (Some(depth), Some(inner)) = (*inner_at, &mut self.inner_builder) {
             if depth == path.len() {
-                inner.finish_inner(&mut self.batch);
+                for (name, values) in inner.finish_inner(&mut self.batch) {
+                    let name = format!("{}.{name}", path.join("."));
+                    values.iter().for_each(|value| self.builder.extra(&name, value));
+                }
                 *inner_at = None;
             } else if is_leaf
                 && !name.ends_with("Link")

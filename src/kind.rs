@@ -5,7 +5,7 @@
 //! fills which column. The decoder, the queries, the upserts in both dialects, `vemsync schema` and the labels in
 //! status and metrics all read the same entry.
 
-/// The SQL type of a column, named for what it holds. The contract for both databases is in `docs/ARCHITECTURE.md`.
+/// The SQL type of a column, named for what it holds. The conventions of both databases are in `docs/SCHEMA.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ty {
     /// A GUID: `uuid` on Postgres, lower-case text on SQLite.

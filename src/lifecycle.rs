@@ -10,6 +10,9 @@ use crate::cli::Exit;
 /// How long a stop may take before it is forced.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Signals that come within this time are one request.
+const SAME_STOP: Duration = Duration::from_millis(500);
+
 /// Watches for SIGINT and SIGTERM for as long as it lives.
 #[derive(Debug)]
 pub struct Signals {
@@ -25,6 +28,8 @@ impl Signals {
             signal().await;
             tracing::info!("stopping after the current commit");
             token.cancel();
+            // One stop may come as two signals, to the process and to its group.
+            tokio::time::sleep(SAME_STOP).await;
             tokio::select! {
                 () = signal() => {}
                 () = tokio::time::sleep(PATIENCE) => {}

@@ -20,7 +20,7 @@ pub struct BackfillArgs {
     #[arg(long)]
     pub again: bool,
 
-    /// Read nothing: show which windows would be read
+    /// Read nothing: show how many rows there are
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -73,7 +73,7 @@ const TEMPLATE: &str = r##"# Settings of vemsync. A flag or an environment varia
 
 # One such section for each Enterprise Manager.
 [[enterprise_manager]]
-# Rows, marks and metrics stand under this name: do not change it later.
+# Rows and marks stand under this name: do not change it later.
 name = "default"
 # Address and port of the REST API.
 url = "https://em.example:9398"
@@ -81,7 +81,7 @@ url = "https://em.example:9398"
 username = 'EXAMPLE\svc-vemsync'
 # Its password: a file that only its owner can read (chmod 600).
 password_file = "vemsync.password"
-# Authorities to trust beside those of the system (PEM), if the certificate is signed by your own.
+# Authorities to trust (PEM) in place of those of the system, if the certificate is signed by your own.
 #ca_file = "em-ca.pem"
 # SHA-256 of the server's certificate, for a self-signed one; two during a rotation. To see it:
 # openssl s_client -connect em.example:9398 </dev/null | openssl x509 -noout -fingerprint -sha256
@@ -119,7 +119,7 @@ password_file = "vemsync.password"
 #level = "info"
 
 [failover]
-# Whether `vemsync failover` may send actions.
+# Whether cloud failover actions may be sent at all.
 #enabled = false
 "##;
 

@@ -32,7 +32,7 @@ pub fn main(cli: Cli) -> Exit {
 fn fail(error: &anyhow::Error) -> Exit {
     if let Some(problems) = error.downcast_ref::<Problems>() {
         // Nothing more can be said where even this cannot be written.
-        drop(write!(std::io::stderr().lock(), "{problems}"));
+        drop(writeln!(std::io::stderr().lock(), "{problems}"));
         return Exit::Usage;
     }
     complain(&escape::chain(error.as_ref()));

@@ -23,6 +23,15 @@ pub(super) fn align_right(table: &mut Table, columns: std::ops::RangeInclusive<u
     }
 }
 
+/// The beginning of a long text; `--json` has all of it.
+pub(super) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 160;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A time to the second.
 pub(super) fn time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%SZ").to_string()

@@ -32,7 +32,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 120)]
     vms: usize,
     /// Days of history
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(i64).range(1..=1000))]
     days: i64,
     /// Instead of the fleet: a plain history of this many finished task sessions
     #[arg(long, value_name = "COUNT")]

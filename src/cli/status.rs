@@ -33,12 +33,16 @@ fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
         writeln!(out, "{} at {} (API {version})\n", manager.name, manager.base_url)?;
         let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "OUTCOME"]);
         for kind in &manager.kinds {
-            let mut outcome = kind.last_outcome.clone().unwrap_or_else(|| "never read".to_owned());
+            let mut outcome = match &kind.last_outcome {
+                Some(outcome) => outcome.clone(),
+                None if kind.streams.is_empty() && kind.backfill_reached.is_none() => "never read".to_owned(),
+                None => "not finished yet".to_owned(),
+            };
             if let Some(reached) = kind.backfill_reached {
                 outcome = format!("{outcome}; history is read back to {}", report::time(reached));
             }
             if let Some(error) = &kind.last_error {
-                outcome = format!("{outcome}: {}", escape::control(error));
+                outcome = format!("{outcome}: {}", report::shortened(&escape::control(error)));
             }
             kinds.add_row([
                 kind.kind.to_owned(),
@@ -57,7 +61,7 @@ fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
 }
 
 fn write_streams(out: &mut dyn Write, manager: &ManagerStatus) -> io::Result<()> {
-    let mut streams = report::table(["SERVER", "KIND", "NEWEST START", "NEWEST END", "READ UP TO", ""]);
+    let mut streams = report::table(["SERVER", "KIND", "CREATION MARK", "END MARK", "READ UP TO", ""]);
     for kind in &manager.kinds {
         for stream in &kind.streams {
             let name = match &stream.backup_server_name {

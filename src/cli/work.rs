@@ -57,6 +57,7 @@ pub(super) fn exit(error: &Error) -> Exit {
     match error {
         Error::Store(_) => Exit::Database,
         Error::Interrupted => Exit::Interrupted,
+        Error::Source(em::Error::Tls(_)) => Exit::Usage,
         Error::Source(em::Error::Refused { .. }) | Error::Read { source: em::Error::Refused { .. }, .. } => {
             Exit::Refused
         }

@@ -26,7 +26,7 @@ pub struct ManagerSettings {
     pub username: String,
     /// Its password.
     pub password: SecretString,
-    /// Certificates of authorities to trust, PEM, beside those of the system.
+    /// Certificates of authorities to trust, PEM, in place of those of the system.
     pub ca_file: Option<PathBuf>,
     /// SHA-256 of the server's certificates to accept: none, one, or two during a rotation.
     pub certificate_sha256: Vec<[u8; 32]>,

@@ -151,6 +151,21 @@ fn inner_rows_have_the_name_of_their_list() {
 }
 
 #[test]
+fn what_inner_rows_cannot_hold_is_kept_with_their_owner() {
+    let row = "<CloudFailoverSession Type=\"CloudFailoverSession\" UID=\"11111111-1111-4111-8111-111111111111\">\
+        <CreationTimeUTC>2025-06-01T01:00:00Z</CreationTimeUTC><State>Working</State><CloudFailoverTasks>\
+        <CloudFailoverTasks VmName=\"a\" Zone=\"n\"><State>Working</State><Progress>half</Progress><Speed>9</Speed></CloudFailoverTasks>\
+        </CloudFailoverTasks></CloudFailoverSession>";
+    let decoded = read("CloudFailoverSession", row);
+    assert_eq!(
+        decoded.batch.extra.get(0),
+        Some(
+            r#"{"CloudFailoverTasks.CloudFailoverTasks.Progress":"half","CloudFailoverTasks.CloudFailoverTasks.Speed":"9","CloudFailoverTasks.CloudFailoverTasks.Zone":"n"}"#
+        )
+    );
+}
+
+#[test]
 fn a_bad_record_is_kept_aside_with_its_text() {
     let row = |uid: &str, created: &str, more: &str| {
         format!("<RestoreSession Type=\"RestoreSession\" UID=\"{uid}\">{created}{more}</RestoreSession>")

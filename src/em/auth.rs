@@ -4,6 +4,7 @@
 //! not log on again, it uses the current one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -14,6 +15,9 @@ use super::{Client, Error, Failure, document};
 
 /// How often a logon may expire without one good answer in between.
 const RENEWALS: u32 = 5;
+
+/// How long a log-off may take; whoever stops this program is waiting for it.
+const LOG_OFF: Duration = Duration::from_secs(5);
 
 const SESSION_HEADER: HeaderName = HeaderName::from_static("x-restsvcsessionid");
 
@@ -152,10 +156,12 @@ impl Auth {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["logonSessions", &id]);
         }
-        let outcome = match client.send(Method::DELETE, &url, &headers).await {
-            Ok(answer) if answer.status.is_success() || answer.status == StatusCode::UNAUTHORIZED => return,
-            Ok(answer) => format!("HTTP {}", answer.status.as_u16()),
-            Err(failure) => failure.to_string(),
+        let sent = tokio::time::timeout(LOG_OFF, client.send(Method::DELETE, &url, &headers));
+        let outcome = match sent.await {
+            Ok(Ok(answer)) if answer.status.is_success() || answer.status == StatusCode::UNAUTHORIZED => return,
+            Ok(Ok(answer)) => format!("HTTP {}", answer.status.as_u16()),
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => "no answer".to_owned(),
         };
         tracing::warn!(reason = outcome, "could not log off; the session ends by itself after 15 minutes");
     }

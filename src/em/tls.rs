@@ -5,11 +5,12 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::Digest as _;
 
@@ -30,7 +31,9 @@ impl Seen {
 /// What decides about a certificate. Handshake signatures are verified in every case but the last.
 #[derive(Debug)]
 enum Trust {
-    Authorities(Arc<WebPkiServerVerifier>),
+    /// These authorities, and these very certificates: Enterprise Manager's own may be an authority and a server's at
+    /// once, which no chain may be.
+    Authorities(Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>),
     Fingerprints(Vec<[u8; 32]>),
     Anything,
 }
@@ -49,15 +52,7 @@ pub(super) fn client_config(
     insecure: bool,
 ) -> Result<(ClientConfig, Arc<Seen>), Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let trust = if insecure {
-        Trust::Anything
-    } else if !fingerprints.is_empty() {
-        Trust::Fingerprints(fingerprints.to_vec())
-    } else {
-        let roots = Arc::new(roots(ca_file)?);
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build();
-        Trust::Authorities(verifier.map_err(|error| Error::Tls(format!("no usable certificate authority: {error}")))?)
-    };
+    let trust = trust(ca_file, fingerprints, insecure, &provider)?;
     let seen = Arc::new(Seen::default());
     let verifier = Verifier { trust, provider: provider.clone(), seen: seen.clone() };
     let config = ClientConfig::builder_with_provider(provider)
@@ -69,14 +64,39 @@ pub(super) fn client_config(
     Ok((config, seen))
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
+fn trust(
+    ca_file: Option<&Path>,
+    fingerprints: &[[u8; 32]],
+    insecure: bool,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Trust, Error> {
+    if insecure {
+        return Ok(Trust::Anything);
+    }
+    if !fingerprints.is_empty() {
+        return Ok(Trust::Fingerprints(fingerprints.to_vec()));
+    }
+    let (roots, given) = roots(ca_file)?;
+    if roots.is_empty() {
+        // Plain HTTP to this machine still goes; any certificate is refused, with its fingerprint.
+        return Ok(Trust::Fingerprints(Vec::new()));
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+    let unusable = |error| Error::Tls(format!("no usable certificate authority: {error}"));
+    Ok(Trust::Authorities(verifier.map_err(unusable)?, given))
+}
+
+/// The authorities, and the certificates that were given in a file.
+fn roots(ca_file: Option<&Path>) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Error> {
     let mut roots = RootCertStore::empty();
+    let mut given = Vec::new();
     if let Some(path) = ca_file {
         let unusable = |why: String| Error::Tls(format!("the CA file {} cannot be used: {why}", path.display()));
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
         for certificate in certificates {
             let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+            roots.add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
+            given.push(certificate);
         }
         if roots.is_empty() {
             return Err(unusable("it holds no PEM certificate".to_owned()));
@@ -88,10 +108,9 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
             tracing::warn!(
                 "this system has no certificate authorities: only a CA file or a fingerprint can be trusted"
             );
-            roots.extend(std::iter::empty());
         }
     }
-    Ok(roots)
+    Ok((roots, given))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -105,7 +124,11 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let digest: [u8; 32] = sha2::Sha256::digest(end_entity).into();
         let verified = match &self.trust {
-            Trust::Authorities(verifier) => {
+            Trust::Authorities(_, given) if given.contains(end_entity) => {
+                let certificate = ParsedCertificate::try_from(end_entity)?;
+                verify_server_name(&certificate, server_name).map(|()| ServerCertVerified::assertion())
+            }
+            Trust::Authorities(verifier, _) => {
                 verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             }
             Trust::Fingerprints(known) if known.contains(&digest) => Ok(ServerCertVerified::assertion()),

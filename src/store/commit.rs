@@ -52,13 +52,12 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
         let fresh = unknown_parents(&commit.batch, is_known);
         insert_stubs(&mut tx, commit, &fresh, now).await?;
         seen.extend(fresh.into_iter().map(|(link, uid, _)| (link.table, uid)));
-        let mut count = upsert(&mut tx, commit, now).await?;
+        let count = upsert(&mut tx, commit, now).await?;
         replace_inner(&mut tx, commit, now).await?;
         if count.inserted + count.updated > 0 {
             fill_links(&mut tx, commit, now).await?;
         }
         record_rejects(&mut tx, commit, now).await?;
-        count.rejected = commit.rejects.len() as u64;
         for mark in &commit.marks {
             set_mark(&mut tx, commit, mark, now).await?;
         }

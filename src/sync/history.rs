@@ -1,12 +1,12 @@
 //! History: the first reading of a kind, down to its floor, and ranges that someone asks for. Newest first, resumable.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::read::{Reader, Scope};
 use super::scan::Scan;
-use super::streams::first_end_mark;
+use super::streams::{density, first_end_mark};
 use super::{Error, Greatest, Progress, Window, open};
 use crate::config;
 use crate::em::query::{Filter, Op, Operand};
@@ -65,9 +65,11 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
             finished_at: step.is_last.then_some(now),
         });
         if step.is_last {
+            let hours = ((window.to.unwrap_or(now) - window.from).as_seconds_f64() / 3600.0).max(1.0);
+            let rows_per_hour = |server| scan.rows.get(server).map_or(0.0, |rows| density(*rows, hours));
             commit.marks = first_marks
                 .iter()
-                .flat_map(|(server, mark)| opening_marks(reader, *server, *mark, started_at))
+                .flat_map(|(server, mark)| opening_marks(reader, *server, *mark, started_at, rows_per_hour(server)))
                 .collect();
         }
         context.writer.commit(commit).await?;
@@ -86,7 +88,13 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn opening_marks(reader: &Reader<'_>, server: Uuid, mark: DateTime<Utc>, started_at: DateTime<Utc>) -> [Mark; 2] {
+fn opening_marks(
+    reader: &Reader<'_>,
+    server: Uuid,
+    mark: DateTime<Utc>,
+    started_at: DateTime<Utc>,
+    rows_per_hour: f64,
+) -> [Mark; 2] {
     let overlap = reader.context.options.overlap;
     let creation = Mark {
         server,
@@ -94,9 +102,9 @@ fn opening_marks(reader: &Reader<'_>, server: Uuid, mark: DateTime<Utc>, started
         mark,
         scanned_at: started_at,
         overlap_seconds: overlap.num_seconds(),
-        rows_per_hour: 0.0,
+        rows_per_hour,
     };
-    [creation, first_end_mark(server, started_at, overlap)]
+    [creation, first_end_mark(server, started_at, overlap, rows_per_hour)]
 }
 
 /// Reads what of a range is not done yet, or all of it again. Rows that changed after a request was sent are left as
@@ -105,12 +113,18 @@ pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result
     let context = reader.context;
     let started_at = context.client.now();
     let done = context.store.backfills(context.em_id, reader.kind).await?;
-    let whole = Window { from: floor_second(range.since), to: Some(floor_second(range.until)) };
+    // What is to come cannot be read yet, and nothing is older than the API's own time.
+    let since = floor_second(range.since).max(DateTime::UNIX_EPOCH);
+    let until = floor_second(range.until).min(floor_second(started_at) + TimeDelta::seconds(1));
+    if since >= until {
+        return Ok(());
+    }
+    let whole = Window { from: since, to: Some(until) };
     let gaps = if range.again { vec![whole] } else { gaps(whole, &done) };
     let mut rows = 0;
     for (i, gap) in gaps.iter().enumerate() {
         // One line a stretch; the time tells them apart.
-        let begun_at = started_at + chrono::TimeDelta::microseconds(i64::try_from(i).unwrap_or_default());
+        let begun_at = started_at + TimeDelta::microseconds(i64::try_from(i).unwrap_or_default());
         let mut reached = gap.to.unwrap_or(started_at);
         let mut scan = Scan::new(Field::Creation, Scope::All, *gap);
         loop {
@@ -135,7 +149,7 @@ pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result
                 kind: reader.kind.name,
                 reached,
                 floor: whole.from,
-                from: range.until,
+                from: until,
                 rows,
             });
         }

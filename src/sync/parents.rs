@@ -3,7 +3,7 @@
 //! These lists are short and carry no time to follow. A page that drifts may miss an object until the next pass; a
 //! session that refers to it brings a stub meanwhile.
 
-use super::read::refuses_type;
+use super::read::{refuses_type, until_cancelled};
 use super::{Context, Error, KindOutcome};
 use crate::decode::decode;
 use crate::em::query::Sort;
@@ -55,7 +55,7 @@ async fn read_type(context: &Context<'_>, entity: Entity, reads: &mut u64) -> Re
             }
             Ok(decoded)
         };
-        let decoded = match context.client.query(&query, accept).await {
+        let decoded = match until_cancelled(context, context.client.query(&query, accept)).await? {
             // Entities of jobs carry all their settings; a page of them may be too large where single ones are not.
             Err(em::Error::Exhausted { last: em::Failure::TooLarge(_), .. }) if page_size > 10 => {
                 page_size /= 10;

@@ -143,7 +143,10 @@ impl<'a> Reader<'a> {
             check_inside(&decoded, field, scope, window, open)?;
             Ok(decoded)
         };
-        self.context.client.query(&query, accept).await.map_err(|source| self.error(&window, source))
+        let context = self.context;
+        until_cancelled(context, context.client.query(&query, accept))
+            .await?
+            .map_err(|source| self.error(&window, source))
     }
 
     async fn send(&mut self, query: &Query, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
@@ -168,7 +171,10 @@ impl<'a> Reader<'a> {
             }
             Ok(Page::Whole(Box::new(decoded)))
         };
-        let page = self.context.client.query(query, accept).await.map_err(|source| self.error(&window, source))?;
+        let context = self.context;
+        let page = until_cancelled(context, context.client.query(query, accept))
+            .await?
+            .map_err(|source| self.error(&window, source))?;
         match &page {
             Page::Whole(decoded) if decoded.paging.size > 0 => self.granted = decoded.paging.size,
             Page::Overflow { size, .. } => self.granted = *size,
@@ -228,6 +234,14 @@ impl<'a> Reader<'a> {
         }
         all.extend(until);
         (!all.is_empty()).then_some(Filter::All(all))
+    }
+}
+
+/// Gives up a read when someone asks to stop. A commit is never given up: that is the writer's, and goes on.
+pub(super) async fn until_cancelled<T>(context: &Context<'_>, read: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::select! {
+        () = context.cancel.cancelled() => Err(Error::Interrupted),
+        done = read => Ok(done),
     }
 }
 

@@ -71,15 +71,10 @@ impl Streams {
             .filter(|mark| mark.field == field && (!options.spare_silent || plan::is_due(mark, now)))
             .map(|mark| Start {
                 server: mark.server,
-                from: floor_second(mark.mark - self.overlap(reader, field, mark.server)),
+                from: floor_second(mark.mark - options.overlap),
                 rows_per_hour: mark.rows_per_hour,
             })
             .collect()
-    }
-
-    fn overlap(&self, reader: &Reader<'_>, field: Field, server: Uuid) -> TimeDelta {
-        let stored = self.marks.get(&(field, server)).map_or(0, |mark| mark.overlap_seconds);
-        reader.context.options.overlap.max(TimeDelta::seconds(stored))
     }
 
     /// Servers that never sent a row of this kind: their history may arrive yet, so each is asked for from the floor.
@@ -184,6 +179,7 @@ fn risen(
     now: DateTime<Utc>,
     scan: &Scan,
 ) -> (Vec<Mark>, Vec<Backfill>) {
+    let overlap = reader.context.options.overlap;
     let hours = ((now - from).as_seconds_f64() / 3600.0).max(1.0);
     let mut covered: BTreeSet<Uuid> = match scope {
         Scope::Servers(starts) => starts.iter().map(|start| start.server).collect(),
@@ -191,10 +187,7 @@ fn risen(
             .marks
             .values()
             .filter(|mark| mark.field == field)
-            .filter(|mark| {
-                let start = floor_second(mark.mark - streams.overlap(reader, field, mark.server));
-                mark.server.is_nil() || start >= floor_second(from)
-            })
+            .filter(|mark| mark.server.is_nil() || floor_second(mark.mark - overlap) >= floor_second(from))
             .map(|mark| mark.server)
             .collect(),
     };
@@ -217,26 +210,30 @@ fn risen(
             });
             continue;
         };
-        let overlap_seconds = streams.overlap(reader, field, server).num_seconds();
-        let rows = scan.rows.get(&server).copied().unwrap_or_default();
-        #[expect(clippy::cast_precision_loss, reason = "a density need not be exact")]
-        let rows_per_hour = rows as f64 / hours;
+        let overlap_seconds = overlap.num_seconds();
+        let rows_per_hour = density(scan.rows.get(&server).copied().unwrap_or_default(), hours);
         marks.push(Mark { server, field, mark: value, scanned_at: now, overlap_seconds, rows_per_hour });
         if field == Field::Creation && !streams.marks.contains_key(&(Field::End, server)) {
-            marks.push(first_end_mark(server, now, reader.context.options.overlap));
+            marks.push(first_end_mark(server, now, overlap, rows_per_hour));
         }
     }
     (marks, backfills)
 }
 
 /// Where the ends of a server's sessions are followed from: all that ended before was read ended.
-pub(super) fn first_end_mark(server: Uuid, now: DateTime<Utc>, overlap: TimeDelta) -> Mark {
+pub(super) fn first_end_mark(server: Uuid, now: DateTime<Utc>, overlap: TimeDelta, rows_per_hour: f64) -> Mark {
     Mark {
         server,
         field: Field::End,
         mark: floor_second(now - overlap),
         scanned_at: now,
         overlap_seconds: overlap.num_seconds(),
-        rows_per_hour: 0.0,
+        rows_per_hour,
     }
+}
+
+/// Rows an hour.
+#[expect(clippy::cast_precision_loss, reason = "a density need not be exact")]
+pub(super) fn density(rows: u64, hours: f64) -> f64 {
+    rows as f64 / hours
 }

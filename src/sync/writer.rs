@@ -2,7 +2,8 @@
 //!
 //! The queue is short. Reading stays ahead of writing by a few pages and no more, whatever the history's length.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -71,12 +72,20 @@ impl WriterTask {
     }
 }
 
+fn hash(text: &str) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 async fn write(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     mut jobs: mpsc::Receiver<Job>,
 ) -> Result<Totals, store::Error> {
     let mut totals = Totals::new();
+    // A record that comes in several windows of a pass is rejected once.
+    let mut rejected: HashSet<(&'static str, u64)> = HashSet::new();
     let mut next = jobs.recv().await;
     while let Some(job) = next.take() {
         match job {
@@ -98,6 +107,9 @@ async fn write(
                 }
                 let counts = store.commit(&commits, clock.now()).await?;
                 for (commit, counts) in commits.iter().zip(counts) {
+                    let fresh =
+                        commit.rejects.iter().filter(|reject| rejected.insert((commit.kind, hash(&reject.raw))));
+                    let counts = Counts { rejected: fresh.count() as u64, ..counts };
                     totals.entry(commit.kind).or_default().add(counts);
                 }
             }

@@ -202,6 +202,33 @@ async fn the_floor_is_kept_and_history_comes_with_backfill() {
 }
 
 #[tokio::test]
+async fn a_backfill_of_odd_ranges_leaves_the_next_sync_whole() {
+    for database in both().await {
+        let simulator = simulate(fleet(12)).await;
+        let store = database.open().await;
+        let syncer = connect(&manager(&simulator), store.clone()).await.expect("a connection");
+        let at = |text: &str| chrono::DateTime::parse_from_rfc3339(text).expect("a time").to_utc();
+        for (since, until) in [
+            ("1500-01-01T00:00:00Z", "1600-01-01T00:00:00Z"),
+            ("1960-01-01T00:00:00Z", "2030-01-01T00:00:00Z"),
+            ("2040-01-01T00:00:00Z", "2041-01-01T00:00:00Z"),
+        ] {
+            let range = HistoryRange { since: at(since), until: at(until), again: false };
+            assert!(syncer.history(range, &options()).await.expect("a backfill").is_complete());
+        }
+        syncer.log_off().await;
+        store.close().await;
+        simulator.advance(TimeDelta::hours(5));
+        sync(&simulator, &database).await;
+        assert_equal(&simulator, &database).await;
+        // What was still to come then is not taken for read.
+        let future =
+            format!("select count(*) from sync_backfills where range_end > '{}'", start() + TimeDelta::days(1));
+        assert_eq!(database.number(&future).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_single_kind_can_be_read_alone() {
     for database in both().await {
         let simulator = simulate(fleet(10)).await;

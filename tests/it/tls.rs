@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::Digest as _;
@@ -45,7 +45,14 @@ impl axum::serve::Listener for TlsListener {
 
 /// A simulator with a self-signed certificate for this name; its fingerprint and its PEM.
 async fn simulate(name: &str) -> (Simulator, [u8; 32], String) {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+    simulate_as(name, IsCa::NoCa).await
+}
+
+async fn simulate_as(name: &str, is_ca: IsCa) -> (Simulator, [u8; 32], String) {
+    let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
+    parameters.is_ca = is_ca;
+    let signing_key = KeyPair::generate().expect("a key");
+    let cert = parameters.self_signed(&signing_key).expect("a certificate");
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -111,4 +118,13 @@ async fn a_fingerprint_outranks_the_name_and_an_authority_does_not() {
     let named = outcome(&ManagerSettings { ca_file: Some(ca_file), ..settings() }).await;
     assert!(matches!(named, Err(Error::Source(em::Error::Untrusted { .. }))), "{named:?}");
     outcome(&ManagerSettings { certificate_sha256: vec![fingerprint], ..settings() }).await.expect("it is the one");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_can_be_given_as_one() {
+    let (simulator, _, pem) = simulate_as("localhost", IsCa::Ca(BasicConstraints::Unconstrained)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, pem).expect("a file");
+    outcome(&ManagerSettings { ca_file: Some(ca_file), ..manager_at(simulator.url()) }).await.expect("it is the one");
 }
