@@ -51,7 +51,7 @@ pub(super) async fn narrow(reader: &mut Reader<'_>) -> Result<(), Error> {
 }
 
 /// Asks by UID for rows that are open here and did not just come.
-async fn reread(reader: &mut Reader<'_>, returned: &HashSet<Uuid>) -> Result<(), Error> {
+pub(super) async fn reread(reader: &mut Reader<'_>, returned: &HashSet<Uuid>) -> Result<(), Error> {
     let context = reader.context;
     context.writer.flush().await?;
     let now = context.client.now();
@@ -93,7 +93,7 @@ async fn fetch(reader: &mut Reader<'_>, wanted: &[Uuid]) -> Result<(), Error> {
     reader.context.writer.commit(commit).await
 }
 
-fn uids(decoded: &Decoded) -> impl Iterator<Item = Uuid> + use<'_> {
+pub(super) fn uids(decoded: &Decoded) -> impl Iterator<Item = Uuid> + use<'_> {
     (0..decoded.batch.len()).map(|row| decoded.batch.uid(row))
 }
 

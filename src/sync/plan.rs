@@ -42,17 +42,38 @@ pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -
     starts.sort_by_key(|start| (start.from, start.server));
     let density: f64 = starts.iter().map(|start| start.rows_per_hour).sum();
     let hours = |start: &Start| ((now - start.from).as_seconds_f64() / 3600.0).max(0.0);
-    let pages = |rows: f64| (rows / f64::from(page_size)).floor();
-    #[expect(clippy::cast_precision_loss, reason = "there are not that many servers")]
-    let requests = |apart: usize| {
-        let own: f64 = starts[..apart].iter().map(|start| start.rows_per_hour * hours(start)).sum();
-        pages(density * hours(&starts[apart])) + pages(own) + apart.div_ceil(SERVERS_A_REQUEST) as f64
+    let cost = |apart: usize| {
+        let group =
+            |group: &[Start]| requests(group.iter().map(|start| start.rows_per_hour * hours(start)).sum(), page_size);
+        let groups: f64 = starts[..apart].chunks(SERVERS_A_REQUEST).map(group).sum();
+        requests(density * hours(&starts[apart]), page_size) + groups
     };
-    let cheapest = (0..starts.len()).min_by(|a, b| requests(*a).total_cmp(&requests(*b))).unwrap_or_default();
+    let cheapest = (0..starts.len()).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or_default();
     Plan {
         main: starts.get(cheapest).map(|start| start.from),
         apart: starts[..cheapest].chunks(SERVERS_A_REQUEST).map(<[Start]>::to_vec).collect(),
     }
+}
+
+/// Requests for that many rows: one, if they fit a page; if not, the one that finds this out, and then the parts.
+fn requests(rows: f64, page_size: u32) -> f64 {
+    let aim = f64::from(page_size) * 0.75;
+    if rows <= aim { 1.0 } else { 1.0 + (rows / aim).ceil() }
+}
+
+/// Over how long a density is averaged.
+const MEMORY_HOURS: f64 = 7.0 * 24.0;
+
+/// The density of a stream after a scan. A scan sees little of a quiet stream, so the new figure counts only as much as
+/// the time that passed since the last one; a scan over a week or more stands for itself.
+#[must_use]
+pub(super) fn blend(old: Option<&Mark>, fresh: f64, scanned_hours: f64, now: DateTime<Utc>) -> f64 {
+    let Some(old) = old.filter(|_| scanned_hours < MEMORY_HOURS) else {
+        return fresh;
+    };
+    let passed = (now - old.scanned_at).as_seconds_f64() / 3600.0;
+    let weight = (passed / MEMORY_HOURS).clamp(0.0, 1.0);
+    old.rows_per_hour * (1.0 - weight) + fresh * weight
 }
 
 /// How long a silent stream may go without being asked for: not at all for a day, then hourly, after a week daily.
@@ -121,15 +142,37 @@ mod tests {
     }
 
     #[test]
-    fn silent_streams_are_asked_for_less_often() {
-        let mark = |silent_hours, scanned_minutes| Mark {
+    fn a_kind_of_two_pages_is_not_asked_for_from_the_floor() {
+        let dense = start(1, 10, 0.35);
+        let never_seen = Start { rows_per_hour: 0.0, ..start(2, 90 * 24, 0.0) };
+        assert_eq!(plan(vec![dense, never_seen], 500, now()).apart, vec![vec![never_seen]]);
+        let sparse = start(1, 10, 0.1);
+        assert_eq!(plan(vec![sparse, never_seen], 500, now()).apart, Vec::<Vec<Start>>::new());
+    }
+
+    #[test]
+    fn a_quiet_hour_does_not_make_a_stream_sparse() {
+        let mark = mark(1, 60);
+        let old = Mark { rows_per_hour: 10.0, ..mark };
+        let later = blend(Some(&old), 0.0, 20.0, now());
+        assert!(later > 9.9 && later < 10.0, "{later}");
+        assert_eq!(blend(Some(&old), 3.0, 200.0, now()), 3.0);
+        assert_eq!(blend(None, 4.0, 2.0, now()), 4.0);
+    }
+
+    fn mark(silent_hours: i64, scanned_minutes: i64) -> Mark {
+        Mark {
             server: Uuid::nil(),
             field: Field::Creation,
             mark: now() - TimeDelta::hours(silent_hours),
             scanned_at: now() - TimeDelta::minutes(scanned_minutes),
             overlap_seconds: 7200,
             rows_per_hour: 0.0,
-        };
+        }
+    }
+
+    #[test]
+    fn silent_streams_are_asked_for_less_often() {
         for (silent, scanned, due) in
             [(1, 1, true), (30, 15, false), (30, 61, true), (24 * 9, 61, false), (24 * 9, 25 * 60, true)]
         {

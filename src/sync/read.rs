@@ -151,6 +151,7 @@ impl<'a> Reader<'a> {
 
     async fn send(&mut self, query: &Query, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
         self.reads += 1;
+        tracing::debug!(%query, "read");
         let kind = self.kind;
         let expects_rows = self.seen_since.is_some_and(|seen| window.contains(seen)) && *scope == Scope::All;
         let accept = |body: &[u8]| {

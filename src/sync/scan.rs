@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::read::{Page, Reader, Scope};
 use super::window::next_width;
 use super::{Error, Greatest, Window, second};
+use crate::batch::Batch;
 use crate::decode::Decoded;
 use crate::kinds::common;
 use crate::store::Field;
@@ -95,8 +96,13 @@ impl Scan {
     }
 
     fn step(&mut self, decoded: Decoded, reached: Option<DateTime<Utc>>) -> Step {
+        self.count(&decoded.batch);
+        Step { decoded, reached, is_last: self.rest.is_empty() && self.pending.is_empty() }
+    }
+
+    /// Takes note of rows' servers and times.
+    pub(super) fn count(&mut self, batch: &Batch) {
         let column = if self.field == Field::Creation { common::CREATION_TIME } else { common::END_TIME };
-        let batch = &decoded.batch;
         for row in 0..batch.len() {
             let server = batch.uid_at(common::BACKUP_SERVER_UID, row).unwrap_or_default();
             *self.rows.entry(server).or_default() += 1;
@@ -105,6 +111,5 @@ impl Scan {
                 *greatest = time.max(*greatest);
             }
         }
-        Step { decoded, reached, is_last: self.rest.is_empty() && self.pending.is_empty() }
     }
 }
