@@ -1,5 +1,4 @@
 //! How fast answers become columns, by session type.
-#![expect(missing_docs, reason = "divan makes what it measures public")]
 
 use divan::Bencher;
 use divan::counter::BytesCount;

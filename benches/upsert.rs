@@ -1,7 +1,6 @@
 //! How fast rows that are new, and rows that are stored already, are written: batches of a page and of four.
 //!
 //! On SQLite always, on Postgres where `VEMSYNC_TEST_POSTGRES` names a server on which databases may be made.
-#![expect(missing_docs, reason = "divan makes what it measures public")]
 
 use std::cell::Cell;
 
