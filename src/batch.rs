@@ -265,7 +265,7 @@ pub struct Builder {
     spans: Vec<Option<Range<usize>>>,
     lists: Vec<(usize, Uuid)>,
     extra: BTreeMap<String, Vec<String>>,
-    names: Vec<(Uuid, String)>,
+    names: Vec<(Uuid, Range<usize>)>,
 }
 
 impl Builder {
@@ -331,7 +331,9 @@ impl Builder {
                             self.set(column, uid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
                         }
                         if !name.is_empty() {
-                            self.names.push((uid, name.to_owned()));
+                            let start = self.scratch.len();
+                            self.scratch.push_str(name);
+                            self.names.push((uid, start..self.scratch.len()));
                         }
                     }
                 }
@@ -373,7 +375,7 @@ impl Builder {
         let extra = self.extra_json();
         batch.extra.push(extra.as_deref());
         for (uid, name) in self.names.drain(..) {
-            batch.link_names.entry(uid).or_insert(name);
+            batch.link_names.entry(uid).or_insert_with(|| self.scratch[name].to_owned());
         }
         batch.len += 1;
         Ok(())

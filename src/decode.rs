@@ -188,6 +188,25 @@ struct Decoder<'a> {
     has_container: bool,
     /// Text of the element that is being read.
     leaf: String,
+    /// The link that is being read.
+    link: Link,
+}
+
+/// A link's attributes; every row has several, so their memory is used again.
+#[derive(Default)]
+struct Link {
+    rel: String,
+    target: String,
+    href: String,
+    name: String,
+}
+
+impl Link {
+    fn clear(&mut self) {
+        for text in [&mut self.rel, &mut self.target, &mut self.href, &mut self.name] {
+            text.clear();
+        }
+    }
 }
 
 impl<'a> Decoder<'a> {
@@ -203,6 +222,7 @@ impl<'a> Decoder<'a> {
             paging: None,
             has_container: false,
             leaf: String::new(),
+            link: Link::default(),
         }
     }
 
@@ -352,17 +372,17 @@ impl<'a> Decoder<'a> {
             _ => &mut self.builder,
         };
         if name.ends_with("Link") {
-            let (mut rel, mut link_type, mut href, mut link_name) =
-                (String::new(), String::new(), String::new(), String::new());
+            let link = &mut self.link;
+            link.clear();
             attributes(start, |name, value| match name {
-                "Rel" => value.clone_into(&mut rel),
-                "Type" => value.clone_into(&mut link_type),
-                "Href" => value.clone_into(&mut href),
-                "Name" => value.clone_into(&mut link_name),
+                "Rel" => value.clone_into(&mut link.rel),
+                "Type" => value.clone_into(&mut link.target),
+                "Href" => value.clone_into(&mut link.href),
+                "Name" => value.clone_into(&mut link.name),
                 _ => {}
             })
             .map_err(|reason| self.events.malformed(&reason))?;
-            builder.link(&rel, &link_type, &href, &link_name);
+            builder.link(&link.rel, &link.target, &link.href, &link.name);
             return Ok(());
         }
         let is_inner_row = *inner_at == Some(path.len());

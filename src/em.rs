@@ -242,7 +242,8 @@ impl Client {
         }
         let mut response = request.send().await.map_err(|error| self.transport(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
+        let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+        let mut body = Vec::with_capacity(announced.unwrap_or_default().min(self.limits.body));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(&error))? {
             if body.len() + chunk.len() > self.limits.body {
                 return Err(Failure::TooLarge(self.limits.body));

@@ -7,7 +7,7 @@ const REPLACEMENT: char = '\u{fffd}';
 
 /// Appends text between two references or tags: line ends become `\n`, forbidden characters U+FFFD.
 pub(crate) fn push_text(out: &mut String, text: &str) {
-    if !text.bytes().any(|byte| byte < 0x20 || byte == 0xef) {
+    if !any(text, |byte| byte < 0x20 || byte == 0xef) {
         out.push_str(text);
         return;
     }
@@ -54,7 +54,7 @@ pub(crate) fn push_reference(out: &mut String, reference: &str) {
 
 /// The value of an attribute. Line ends and tabs that are not written as references become spaces, as XML prescribes.
 pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
-    if !raw.bytes().any(|byte| byte == b'&' || byte < 0x20 || byte == 0xef) {
+    if !any(raw, |byte| byte == b'&' || byte < 0x20 || byte == 0xef) {
         return Cow::Borrowed(raw);
     }
     let mut out = String::with_capacity(raw.len());
@@ -88,6 +88,11 @@ fn push_attribute_text(out: &mut String, text: &str) {
         let spaced = out[start..].replace(['\n', '\t'], " ");
         out.replace_range(start.., &spaced);
     }
+}
+
+/// Whether such a byte is in the text. Without leaving early, so that many bytes are compared at a time.
+fn any(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is_such(byte))
 }
 
 fn is_allowed(c: char) -> bool {

@@ -138,7 +138,7 @@ impl Tx {
     pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
         let sql = AssertSqlSafe(sql.to_owned());
         Ok(match self {
-            Self::Postgres(tx) => postgres::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => postgres::query(sql, values).execute(&mut **tx).await?.rows_affected(),
             Self::Sqlite(tx) => sqlite::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected(),
         })
     }
@@ -147,7 +147,7 @@ impl Tx {
         let sql = AssertSqlSafe(sql.to_owned());
         Ok(match self {
             Self::Postgres(tx) => {
-                let rows = postgres::bind(sqlx::query(sql), values).fetch_all(&mut **tx).await?;
+                let rows = postgres::query(sql, values).fetch_all(&mut **tx).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
             Self::Sqlite(tx) => {

@@ -18,11 +18,7 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
     // sqlx does not quote the URL in its errors, which may carry a password.
     let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
     let display = format!("postgres://{}:{}", options.get_host(), options.get_port());
-    let options = options.application_name("vemsync").options([
-        // A plan made while a table was small must not be kept while it grows by millions of rows.
-        ("plan_cache_mode", "force_custom_plan"),
-        ("lock_timeout", "30s"),
-    ]);
+    let options = options.application_name("vemsync").options([("lock_timeout", "30s")]);
     // A pool would wait for a server that is down, and then only say that it waited.
     let unreachable = |source| match Error::from(source) {
         Error::Statement(source) | Error::Unreachable { source, .. } => Error::Unreachable { display, source },
@@ -32,10 +28,10 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
     Ok(PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options))
 }
 
-pub(super) fn bind(
-    mut query: Query<'_, Postgres, PgArguments>,
-    values: Vec<Value>,
-) -> Query<'_, Postgres, PgArguments> {
+pub(super) fn query(sql: AssertSqlSafe<String>, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
+    // What takes a list is planned each time, as in `upsert`.
+    let has_list = values.iter().any(|value| matches!(value, Value::Uids(_)));
+    let mut query = sqlx::query(sql).persistent(!has_list);
     for value in values {
         query = match value {
             Value::Uid(uid) => query.bind(uid),
@@ -51,6 +47,9 @@ pub(super) fn bind(
 }
 
 /// Stores a batch in one statement: one array a column.
+///
+/// The statement is planned each time: a plan made while a table was small must not be kept while it grows by millions
+/// of rows. Setting `plan_cache_mode` would do as much to the checks of foreign keys, at a plan a row.
 pub(super) async fn upsert(
     conn: &mut PgConnection,
     batch: &Batch,
@@ -75,7 +74,7 @@ pub(super) async fn upsert(
         "with written as ({upsert}\nreturning t.first_seen_at = t.updated_at as inserted)\n\
          select count(*) filter (where inserted), count(*) from written"
     );
-    let mut query = sqlx::query(AssertSqlSafe(statement));
+    let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
     for (column, _) in sql::carried(entity) {
         query = match &batch.values[column] {
             Values::Uid(values) => query.bind(values.as_slice()),

@@ -1,6 +1,8 @@
 //! What only SQLite needs: its pools, how values are bound, and the bulk upsert from rows of values.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,12 +11,13 @@ use sqlx::sqlite::{
     Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
+use uuid::Uuid;
 
 use super::database::Value;
 use super::sql::{self, Dialect, Fixed};
 use super::{Counts, Error, Result};
 use crate::batch::{Batch, Values};
-use crate::kind::SessionKind;
+use crate::kind::{Entity, SessionKind};
 use crate::timestamp;
 
 /// Rows in one statement. Smaller rests use powers of two, so that few statements are prepared.
@@ -53,7 +56,7 @@ pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<
                 .journal_mode(SqliteJournalMode::Wal)
                 .pragma("cache_size", "-20000")
                 // The index of a random UID dirties pages all over; they are worth gathering for longer.
-                .pragma("wal_autocheckpoint", "4000")
+                .pragma("wal_autocheckpoint", "16000")
                 .pragma("journal_size_limit", "67108864"),
         ),
         Use::Read => (2, options.pragma("cache_size", "-4000").pragma("query_only", "on")),
@@ -126,24 +129,17 @@ async fn upsert_chunk(
     unless_changed_since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<u64> {
-    let entity = &batch.entity;
-    let mut names: Vec<String> = sql::carried(entity)
-        .enumerate()
-        .map(|(n, (_, column))| format!("column{} as {}", n + 1, column.name))
-        .collect();
-    names.push(format!("column{} as extra", names.len() + 1));
-    let row = format!("({})", vec!["?"; names.len()].join(","));
-    let source = format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows.len()].join(","));
-    // Plain question marks are counted by themselves; the fixed parameters follow them by number.
-    let fixed = Fixed::from(names.len() * rows.len() + 1);
-    let upsert = sql::upsert(Dialect::Sqlite, entity, session, &source, &fixed);
-    let mut query = sqlx::query(AssertSqlSafe(upsert));
+    let mut query = sqlx::query(AssertSqlSafe(statement(&batch.entity, session, rows.len())));
     for row in rows {
-        for (column, _) in sql::carried(entity) {
+        for (column, _) in sql::carried(&batch.entity) {
             query = match &batch.values[column] {
-                Values::Uid(values) => query.bind(values[row].map(|uid| uid.hyphenated().to_string())),
-                Values::Text(values) => query.bind(values.get(row)),
-                Values::Time(values) => query.bind(values[row].map(timestamp::format)),
+                // Shared strings go to SQLite's thread as they are; others would be allocated twice.
+                Values::Uid(values) => query.bind(
+                    values[row]
+                        .map(|uid| Arc::<str>::from(&*uid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))),
+                ),
+                Values::Text(values) => query.bind(values.get(row).map(Arc::<str>::from)),
+                Values::Time(values) => query.bind(values[row].map(|time| Arc::<str>::from(timestamp::format(time)))),
                 Values::Bigint(values) => query.bind(values[row]),
                 Values::Bool(values) => query.bind(values[row]),
             };
@@ -152,7 +148,27 @@ async fn upsert_chunk(
     }
     query = query.bind(em_id).bind(timestamp::format(now)).bind(timestamp::format(unless_changed_since));
     if session.is_none() {
-        query = query.bind(entity.name);
+        query = query.bind(batch.entity.name);
     }
     Ok(query.execute(conn).await?.rows_affected())
+}
+
+/// The statement for so many rows of a type. It is long, and made once.
+fn statement(entity: &Entity, session: Option<&SessionKind>, rows: usize) -> Arc<str> {
+    static MADE: Mutex<BTreeMap<(&str, usize), Arc<str>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry((entity.name, rows)).or_insert_with(|| make_statement(entity, session, rows).into()).clone()
+}
+
+fn make_statement(entity: &Entity, session: Option<&SessionKind>, rows: usize) -> String {
+    let mut names: Vec<String> = sql::carried(entity)
+        .enumerate()
+        .map(|(n, (_, column))| format!("column{} as {}", n + 1, column.name))
+        .collect();
+    names.push(format!("column{} as extra", names.len() + 1));
+    let row = format!("({})", vec!["?"; names.len()].join(","));
+    let source = format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows].join(","));
+    // Plain question marks are counted by themselves; the fixed parameters follow them by number.
+    let fixed = Fixed::from(names.len() * rows + 1);
+    sql::upsert(Dialect::Sqlite, entity, session, &source, &fixed)
 }

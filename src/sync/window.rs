@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::timestamp::{floor_second, format_second};
 
 /// The part of a page that a window aims to fill, in percent: rows keep coming, and an overflow costs a request.
-const AIM: i64 = 75;
+const AIM: i64 = 85;
 
 /// A stretch of time, from its first second up to, but without, its last; open at the end where `to` is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn widths_follow_the_density() {
         let hour = TimeDelta::hours(1);
-        assert_eq!(next_width(hour, 500, 500), TimeDelta::minutes(45));
+        assert_eq!(next_width(hour, 500, 500), TimeDelta::minutes(51));
         assert_eq!(next_width(hour, 0, 500), TimeDelta::hours(16));
         assert_eq!(next_width(hour, 1, 500), TimeDelta::hours(4));
         assert_eq!(next_width(TimeDelta::zero(), 1_000_000, 100), TimeDelta::seconds(1));

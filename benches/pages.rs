@@ -1,0 +1,53 @@
+//! Pages of the simulator, as a sync reads them. Shared by the benches.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use vemsync::clock::SystemClock;
+use vemsync::config::ManagerSettings;
+use vemsync::em::query::Sort;
+use vemsync::em::{Client, Limits, Query};
+use vemsync::kind::SessionKind;
+use vemsync::simulator::{self, FleetOptions, Simulator, World};
+
+/// Rows on a page.
+const ROWS: u32 = 500;
+
+/// When the simulated history ends.
+fn end() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_770_000_000, 0).expect("a time in range")
+}
+
+/// The newest pages of each kind, of 500 rows where the fleet has so many.
+pub(crate) fn newest(kinds: &[&'static SessionKind], pages: u32) -> Vec<Vec<u8>> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let fleet = FleetOptions { servers: 4, jobs: 60, vms: 400, days: 30, end: end(), future_hours: 0 };
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let simulator = Simulator::start(World::fleet(1, &fleet), simulator::Options::frozen(end()), loopback);
+        let simulator = simulator.await.expect("a free port");
+        let settings = ManagerSettings {
+            name: "bench".to_owned(),
+            url: format!("{}/api/", simulator.url()).parse().expect("a URL"),
+            username: "demo".to_owned(),
+            password: SecretString::from("demo"),
+            ca_file: None,
+            certificate_sha256: Vec::new(),
+            insecure: false,
+            allow_plain_http: false,
+            failover: None,
+        };
+        let client = Client::new(&settings, Limits::default(), Arc::new(SystemClock)).expect("a client");
+        let mut bodies = Vec::new();
+        for kind in kinds {
+            for page in 1..=pages {
+                let sort = Some(Sort::Descending(kind.query.creation));
+                let query = Query { kind: kind.name, filter: None, sort, page_size: ROWS, page };
+                bodies.push(client.query(&query, |body| Ok(body.to_vec())).await.expect("an answer"));
+            }
+        }
+        bodies
+    })
+}
