@@ -6,6 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::window::AIM;
 use crate::store::Mark;
 
 /// Servers that fit one request's URL, each with its own start.
@@ -57,7 +58,7 @@ pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -
 
 /// Requests for that many rows: one, if they fit a page; if not, the one that finds this out, and then the parts.
 fn requests(rows: f64, page_size: u32) -> f64 {
-    let aim = f64::from(page_size) * 0.75;
+    let aim = f64::from(page_size * AIM / 100);
     if rows <= aim { 1.0 } else { 1.0 + (rows / aim).ceil() }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::timestamp::{floor_second, format_second};
 
 /// The part of a page that a window aims to fill, in percent: rows keep coming, and an overflow costs a request.
-const AIM: i64 = 85;
+pub(super) const AIM: u32 = 85;
 
 /// A stretch of time, from its first second up to, but without, its last; open at the end where `to` is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ const SECOND: TimeDelta = TimeDelta::seconds(1);
 #[must_use]
 pub(super) fn next_width(last: TimeDelta, rows: usize, page: u32) -> TimeDelta {
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    let aim = i64::from(page) * AIM / 100;
+    let aim = i64::from(page * AIM / 100);
     let seconds = last.num_seconds().max(1);
     let next = if rows == 0 {
         seconds.saturating_mul(16)
