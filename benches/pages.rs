@@ -28,17 +28,12 @@ pub(crate) fn newest(kinds: &[&'static SessionKind], pages: u32) -> Vec<Vec<u8>>
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let simulator = Simulator::start(World::fleet(1, &fleet), simulator::Options::frozen(end()), loopback);
         let simulator = simulator.await.expect("a free port");
-        let settings = ManagerSettings {
-            name: "bench".to_owned(),
-            url: format!("{}/api/", simulator.url()).parse().expect("a URL"),
-            username: "demo".to_owned(),
-            password: SecretString::from("demo"),
-            ca_file: None,
-            certificate_sha256: Vec::new(),
-            insecure: false,
-            allow_plain_http: false,
-            failover: None,
-        };
+        let settings = ManagerSettings::new(
+            "bench",
+            format!("{}/api/", simulator.url()).parse().expect("a URL"),
+            "demo",
+            SecretString::from("demo"),
+        );
         let client = Client::new(&settings, Limits::default(), Arc::new(SystemClock)).expect("a client");
         let mut bodies = Vec::new();
         for kind in kinds {

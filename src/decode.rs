@@ -13,10 +13,14 @@ use crate::kind::Entity;
 mod text;
 
 use text::attribute_value;
+use text::is_known;
 pub(crate) use text::{push_reference, push_text};
 
 /// Elements may nest this deep; the API's own answers stay below 20.
 const MAX_DEPTH: usize = 64;
+
+/// Records in an answer; the largest page that can be asked for.
+const MAX_RECORDS: usize = 10_000;
 
 /// Raw text of a rejected record that is kept, in bytes.
 const MAX_RAW: usize = 64 * 1024;
@@ -44,6 +48,9 @@ pub enum Error {
     /// XML, but not an answer to a query.
     #[error("the answer is a {0}, not a QueryResult")]
     Root(String),
+    /// More records than the largest page that can be asked for.
+    #[error("the answer holds more than {MAX_RECORDS} records")]
+    Records,
     /// An answer to a query without its page numbers.
     #[error("the answer has no usable PagingInfo")]
     NoPaging,
@@ -80,16 +87,10 @@ pub struct Decoded {
     pub rejects: Vec<Reject>,
     /// The page.
     pub paging: Paging,
+    /// Records in the answer: rows, repetitions and rejects.
+    pub records: usize,
     /// Whether the answer had a container for rows at all: an empty list and a missing one are not the same.
     pub has_container: bool,
-}
-
-impl Decoded {
-    /// Records in the answer, stored or not.
-    #[must_use]
-    pub fn records(&self) -> usize {
-        self.batch.len() + self.rejects.len()
-    }
 }
 
 /// Decodes the answer to a query for entities of one type.
@@ -102,8 +103,9 @@ pub fn decode(entity: Entity, body: &[u8]) -> Result<Decoded, Error> {
     decoder.run()?;
     let paging = decoder.paging.ok_or(Error::NoPaging)?;
     let mut batch = decoder.batch;
+    let records = batch.len() + decoder.rejects.len();
     batch.deduplicate();
-    Ok(Decoded { batch, rejects: decoder.rejects, paging, has_container: decoder.has_container })
+    Ok(Decoded { batch, rejects: decoder.rejects, paging, records, has_container: decoder.has_container })
 }
 
 /// The body as text, without a byte order mark.
@@ -137,6 +139,9 @@ impl<'a> Events<'a> {
     pub(crate) fn next(&mut self) -> Result<Event<'a>, Error> {
         let event = self.reader.read_event().map_err(|error| self.malformed(&error.to_string()))?;
         match &event {
+            Event::Start(_) | Event::Empty(_) if self.depth == 0 && self.rooted => {
+                return Err(self.malformed("a second document element"));
+            }
             Event::Start(_) => {
                 self.depth += 1;
                 self.rooted = true;
@@ -145,6 +150,9 @@ impl<'a> Events<'a> {
                 }
             }
             Event::Empty(_) => self.rooted = true,
+            Event::GeneralRef(reference) if !is_known(reference) => {
+                return Err(self.malformed("a reference to an entity that is not declared"));
+            }
             Event::End(_) => self.depth -= 1,
             Event::DocType(_) => return Err(Error::Doctype),
             Event::Eof if self.depth > 0 => return Err(self.malformed("it ends before its elements do")),
@@ -279,6 +287,9 @@ impl<'a> Decoder<'a> {
 
     /// Reads one row to its end and appends it to the batch or to the rejects.
     fn read_row(&mut self, start: &BytesStart<'_>, from: usize, is_empty: bool) -> Result<(), Error> {
+        if self.batch.len() + self.rejects.len() >= MAX_RECORDS {
+            return Err(Error::Records);
+        }
         self.builder.clear();
         let mut row_type = None;
         attributes(start, |name, value| match name {
@@ -298,7 +309,7 @@ impl<'a> Decoder<'a> {
             self.batch.forget_unfinished();
             let raw = &self.text[from..self.events.position()];
             self.rejects.push(Reject {
-                uid: self.builder.uid_text().map(str::to_owned),
+                uid: self.builder.uid().map(|uid| uid.to_string()).or(self.builder.uid_text().map(str::to_owned)),
                 reason: defect.to_string(),
                 raw: raw[..raw.floor_char_boundary(MAX_RAW)].replace('\0', "\u{fffd}"),
             });

@@ -78,6 +78,7 @@ pub struct Client {
     server_clock: ServerClock,
     clock: Arc<dyn Clock>,
     seen: Arc<tls::Seen>,
+    is_pinned: bool,
     requests: AtomicU64,
 }
 
@@ -124,6 +125,7 @@ impl Client {
             server_clock: ServerClock::default(),
             clock,
             seen,
+            is_pinned: !settings.certificate_sha256.is_empty(),
             requests: AtomicU64::new(0),
         })
     }
@@ -268,7 +270,11 @@ impl Client {
         }
         let message = document::error_message(&answer.body);
         let is_api = message.is_some() || answer.body.is_empty();
-        let told = message.map(|message| format!(": {message}")).unwrap_or_default();
+        let told = match message {
+            Some(message) => format!(": {message}"),
+            None if is_api => String::new(),
+            None => format!(" with {}", document::describe(&answer.body)),
+        };
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
         {
             return Ok(Failure::Status { status: status.as_u16(), message: told });
@@ -293,6 +299,9 @@ impl Client {
         *failures += 1;
         if let (Failure::Transport(reason), Some(fingerprint)) = (&failure, self.seen.refused()) {
             let host = self.base.host_str().unwrap_or_default().to_owned();
+            if self.is_pinned {
+                return Err(Error::NotPinned { host, fingerprint });
+            }
             return Err(Error::Untrusted { host, fingerprint, reason: reason.clone() });
         }
         if *failures >= self.limits.tries {
@@ -328,6 +337,8 @@ impl Client {
         }
         let what = if error.is_timeout() {
             "timed out".to_owned()
+        } else if cause.to_string().contains("InvalidContentType") {
+            format!("{} does not speak TLS: is it an http:// port?", self.base.authority())
         } else if error.is_connect() {
             format!("cannot connect to {}: {cause}", self.base.authority())
         } else {

@@ -8,18 +8,31 @@ use std::fmt::Write as _;
 /// C1 controls (U+0080 to U+009F) are covered too, since some terminals obey them like an escape sequence.
 #[must_use]
 pub fn control(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() {
+        if is_unsafe(c) {
             write!(escaped, "{}", c.escape_default()).expect("a String takes every write");
         } else {
             escaped.push(c);
         }
     }
     Cow::Owned(escaped)
+}
+
+/// Controls, and the marks that turn the direction of the text around them.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON in which such characters are written as escapes, which stand for the same text.
+#[must_use]
+pub fn json(text: &str) -> String {
+    let escaped = |c: char| if c != '\n' && is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 /// An error and its causes on one line that is safe to print. A cause that the text before it quotes already is not
@@ -50,6 +63,7 @@ mod tests {
             ("a\nb\tc", "a\\nb\\tc"),
             ("\u{1b}[31mred", "\\u{1b}[31mred"),
             ("\u{7f}\u{9b}", "\\u{7f}\\u{9b}"),
+            ("a\u{202e}b", "a\\u{202e}b"),
         ] {
             assert_eq!(control(text), expected);
         }

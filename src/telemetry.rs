@@ -29,12 +29,13 @@ pub fn init(settings: &LogSettings) -> Result<(), TryInitError> {
 
 /// What passes: `RUST_LOG`, or what vemsync itself says at its verbosity and the warnings of libraries.
 fn filter(settings: &LogSettings) -> EnvFilter {
+    // What sqlx warns of (a slow statement, a lost connection) comes back as an error that is printed once.
     let own = match settings.verbosity {
         Verbosity::Error => "error",
-        Verbosity::Warn => "warn,vemsync=warn",
-        Verbosity::Info => "warn,vemsync=info",
-        Verbosity::Debug => "warn,vemsync=debug",
-        Verbosity::Trace => "warn,vemsync=trace",
+        Verbosity::Warn => "warn,sqlx=error,vemsync=warn",
+        Verbosity::Info => "warn,sqlx=error,vemsync=info",
+        Verbosity::Debug => "warn,sqlx=error,vemsync=debug",
+        Verbosity::Trace => "warn,sqlx=error,vemsync=trace",
     };
     // The settings hold only a filter that was tried; lossy parsing drops nothing of it.
     EnvFilter::builder().parse_lossy(settings.directives.as_deref().unwrap_or(own))
@@ -212,7 +213,7 @@ mod tests {
     fn libraries_are_heard_only_when_they_warn() {
         let speak = || {
             tracing::info!(target: "sqlx", "library info");
-            tracing::warn!(target: "sqlx", "library warning");
+            tracing::warn!(target: "hyper", "library warning");
             tracing::debug!(target: "vemsync::sync", "own debug");
             tracing::info!(target: "vemsync::sync", "own info");
         };
@@ -220,7 +221,7 @@ mod tests {
             (Verbosity::Error, None, &[][..]),
             (Verbosity::Info, None, &["library warning", "own info"]),
             (Verbosity::Debug, None, &["library warning", "own debug", "own info"]),
-            (Verbosity::Info, Some("sqlx=info"), &["library info", "library warning"]),
+            (Verbosity::Info, Some("sqlx=info,hyper=info"), &["library info", "library warning"]),
         ] {
             let text = logged(LogFormat::Text, verbosity, directives, speak);
             let all = ["library info", "library warning", "own debug", "own info"];

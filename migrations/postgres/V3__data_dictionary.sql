@@ -287,7 +287,7 @@ comment on table sync_rejects is 'Records that could not be stored, with their r
 comment on column sync_rejects.id is 'Identity in this database';
 comment on column sync_rejects.em_id is 'The Enterprise Manager';
 comment on column sync_rejects.kind is 'The API''s query type';
-comment on column sync_rejects.digest is 'SHA-256 of the raw text';
+comment on column sync_rejects.digest is 'What makes the record distinct: SHA-256 of its UID and the reason, or of its raw text';
 comment on column sync_rejects.uid is 'The record''s UID as sent, where it has one';
 comment on column sync_rejects.reason is 'What was wrong with it';
 comment on column sync_rejects.raw is 'The record as sent, up to 64 KiB';

@@ -113,7 +113,7 @@ async fn count(client: &Client, entity: Entity) -> Result<u64, Error> {
         .query(&query, |body| {
             let decoded = decode(entity, body)?;
             let pages = u64::from(decoded.paging.pages);
-            Ok(if pages > 1 { pages } else { decoded.records() as u64 })
+            Ok(if pages > 1 { pages } else { decoded.records as u64 })
         })
         .await
 }

@@ -33,17 +33,12 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let simulator = Simulator::start(world, simulator::Options::frozen(end), loopback).await?;
 
-    let manager = ManagerSettings {
-        name: NAME.to_owned(),
-        url: format!("{}/api/", simulator.url().trim_end_matches('/')).parse()?,
-        username: "demo".to_owned(),
-        password: SecretString::from("demo"),
-        ca_file: None,
-        certificate_sha256: Vec::new(),
-        insecure: false,
-        allow_plain_http: false,
-        failover: None,
-    };
+    let manager = ManagerSettings::new(
+        NAME,
+        format!("{}/api/", simulator.url().trim_end_matches('/')).parse()?,
+        "demo",
+        SecretString::from("demo"),
+    );
     let syncer = work::connect(&manager, store.clone(), CancellationToken::new()).await?;
     let summary = syncer.pass(Mode::Wide, &work::options(settings)).await;
     syncer.log_off().await;

@@ -20,8 +20,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> anyhow::Resul
 }
 
 fn write_json(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, managers)?;
-    writeln!(out)
+    writeln!(out, "{}", escape::json(&serde_json::to_string_pretty(managers)?))
 }
 
 fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()> {

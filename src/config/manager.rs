@@ -38,6 +38,24 @@ pub struct ManagerSettings {
     pub failover: Option<Credentials>,
 }
 
+impl ManagerSettings {
+    /// An Enterprise Manager that is reached with an account and nothing else set.
+    #[must_use]
+    pub fn new(name: &str, url: Url, username: &str, password: SecretString) -> Self {
+        Self {
+            name: name.to_owned(),
+            url,
+            username: username.to_owned(),
+            password,
+            ca_file: None,
+            certificate_sha256: Vec::new(),
+            insecure: false,
+            allow_plain_http: false,
+            failover: None,
+        }
+    }
+}
+
 /// An account and its password.
 #[derive(Debug, Clone)]
 pub struct Credentials {

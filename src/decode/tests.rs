@@ -190,6 +190,27 @@ fn a_bad_record_is_kept_aside_with_its_text() {
 }
 
 #[test]
+fn an_empty_element_leaves_the_link_its_say() {
+    for element in ["<JobUid/>", "<JobUid></JobUid>", ""] {
+        let row = JOB.replace("<JobUid>urn:veeam:Job:33333333-3333-4333-8333-333333333333</JobUid>", element);
+        let decoded = read("BackupJobSession", &row);
+        assert_eq!(column(&decoded, 0, "job_uid").as_deref(), Some("33333333-3333-4333-8333-333333333333"));
+    }
+}
+
+#[test]
+fn what_no_record_carries_is_bounded() {
+    let leaves = "<Unknown>0123456789</Unknown>".repeat(100_000);
+    let row = JOB.replace("<Bytes>12</Bytes>", &leaves);
+    let decoded = read("BackupJobSession", &format!("{row}{JOB}"));
+    assert_eq!((decoded.batch.len(), decoded.rejects.len()), (1, 1));
+    assert!(decoded.rejects[0].reason.contains("unknown elements"), "{}", decoded.rejects[0].reason);
+    let error =
+        decode(entity("RestoreSession"), page("RestoreSession", &"<RestoreSession/>".repeat(20_000)).as_bytes());
+    assert_eq!(error.expect_err("too many"), Error::Records);
+}
+
+#[test]
 fn a_text_that_its_column_cannot_hold_is_kept_among_the_extras() {
     let row = "<ReplicaJobSession Type=\"ReplicaJobSession\" UID=\"11111111-1111-4111-8111-111111111111\">\
         <CreationTimeUTC>2025-06-01T01:00:00Z</CreationTimeUTC><State>Dreaming</State><Result>Odd</Result>\
@@ -214,6 +235,8 @@ fn documents_that_cannot_be_trusted_are_errors() {
         (b"plain text", "malformed"),
         (b"<QueryResult><a></b></QueryResult>", "malformed"),
         (b"<QueryResult/>junk", "malformed"),
+        (b"<QueryResult/><QueryResult/>", "malformed"),
+        (b"<QueryResult><a>&foo;</a></QueryResult>", "malformed"),
         (b"<html><body>sign in</body></html>", "not a QueryResult"),
         (b"<!DOCTYPE html><html/>", "DOCTYPE"),
         (b"<!DOCTYPE x [<!ENTITY a \"b\">]><QueryResult/>", "DOCTYPE"),

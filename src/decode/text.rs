@@ -52,6 +52,11 @@ pub(crate) fn push_reference(out: &mut String, reference: &str) {
     }
 }
 
+/// Whether a document without a DOCTYPE may refer to that.
+pub(super) fn is_known(reference: &str) -> bool {
+    reference.starts_with('#') || matches!(reference, "amp" | "lt" | "gt" | "quot" | "apos")
+}
+
 /// The value of an attribute. Line ends and tabs that are not written as references become spaces, as XML prescribes.
 pub(crate) fn attribute_value(raw: &str) -> Cow<'_, str> {
     if !any(raw, |byte| byte == b'&' || byte < 0x20 || byte == 0xef) {

@@ -95,6 +95,7 @@ impl Auth {
             session.is_expired = true;
             let in_a_row = self.expired_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
             if in_a_row > RENEWALS {
+                self.confirm();
                 return Err(Error::Expired(in_a_row));
             }
         }

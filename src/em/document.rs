@@ -36,13 +36,15 @@ pub(super) fn error_message(body: &[u8]) -> Option<String> {
     (root.name == "Error").then(|| printable(&message.unwrap_or_default()))
 }
 
-/// What answered instead of the API, in a few words that begin with "an ".
+/// What answered instead of the API, in a few words. Nothing of it is quoted but a page's title: a body may carry what
+/// must not be printed.
 pub(super) fn describe(body: &[u8]) -> String {
-    if body.is_empty() {
-        return "an empty answer".to_owned();
-    }
     let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);
     let lower = text.to_ascii_lowercase();
+    let start = lower.trim_start_matches('\u{feff}').trim_start();
+    if start.is_empty() {
+        return "an empty body".to_owned();
+    }
     if lower.contains("<html") || lower.contains("<!doctype html") {
         let title = lower.find("<title>").and_then(|from| {
             let title = text.get(from + 7..)?;
@@ -50,8 +52,13 @@ pub(super) fn describe(body: &[u8]) -> String {
         });
         return format!("an HTML page{}", title.unwrap_or_default());
     }
-    let start: String = text.chars().take(60).collect();
-    format!("an answer that begins with {:?}", printable(&start))
+    if start.starts_with(['{', '[']) {
+        return "a JSON document".to_owned();
+    }
+    if start.starts_with('<') {
+        return "another XML document".to_owned();
+    }
+    format!("{} bytes that are neither XML nor HTML", body.len())
 }
 
 /// Text from outside on one line, shortened, without control characters.
@@ -132,9 +139,11 @@ mod tests {
     #[test]
     fn what_answered_instead_is_described() {
         for (body, expected) in [
-            (&b""[..], "an empty answer"),
+            (&b""[..], "an empty body"),
             (b"<!DOCTYPE html><html><head><title>Sign\nin</title>", "an HTML page titled \"Sign in\""),
-            (b"{\"error\": 1}", "an answer that begins with \"{\\\"error\\\": 1}\""),
+            (b"{\"error\": 1}", "a JSON document"),
+            (b"<LogonSession><SessionId>secret</SessionId></LogonSession>", "another XML document"),
+            (b"SSH-2.0-x", "9 bytes that are neither XML nor HTML"),
         ] {
             assert_eq!(describe(body), expected);
         }

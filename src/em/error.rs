@@ -29,8 +29,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The certificate is another than the configured one.
+    #[error(
+        "{host} shows another certificate than the configured one; the SHA-256 fingerprint of this one is {fingerprint}. If it was renewed, compare the fingerprint on the server and set certificate_sha256 to it; if not, someone else is answering"
+    )]
+    NotPinned {
+        /// Whose.
+        host: String,
+        /// The certificate that was seen.
+        fingerprint: String,
+    },
     /// Something else answers at this address.
-    #[error("{url} is no Enterprise Manager: it answered {what}")]
+    #[error("{url} is no Enterprise Manager: it sent {what}")]
     NotEnterpriseManager {
         /// The address.
         url: String,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::render;
 use super::ticks::Ticks;
 use super::types::{Kind, QueryType};
-use super::world::{Arena, Family, Job, Outcome, Server, Session, Vm, World};
+use super::world::{Arena, Job, Outcome, Server, Session, Vm, World};
 
 /// Tasks below one job session.
 const TASKS_PER_SESSION: usize = 25;
@@ -129,19 +129,7 @@ fn plain_parents(world: &mut World, servers: usize, jobs: usize, vms: usize) {
     }
     for n in 0..jobs {
         let uid = world.new_uid();
-        world.jobs.push(Job {
-            uid,
-            family: Family::Job,
-            server: n % servers,
-            name: format!("Bulk job {n:04}").into(),
-            job_type: "Backup",
-            platform: "VMware",
-            description: String::new(),
-            schedule_configured: true,
-            schedule_enabled: true,
-            next_run: None,
-            listed: true,
-        });
+        world.jobs.push(Job::plain(uid, n % servers, format!("Bulk job {n:04}"), "Backup"));
     }
     let host = world.new_uid();
     for n in 0..vms {

@@ -9,7 +9,7 @@ use super::text;
 use super::ticks::Ticks;
 use super::types::Kind;
 use super::world::{
-    Broken, COLLECTION_SECS, Family, InnerTask, Job, Oddities, Outcome, Plan, Policy, Server, Session, Vm, World,
+    Broken, COLLECTION_SECS, InnerTask, Job, Oddities, Outcome, Plan, Policy, Server, Session, Vm, World,
 };
 
 impl World {
@@ -211,19 +211,7 @@ impl World {
             return at;
         }
         let uid = self.new_uid();
-        self.jobs.push(Job {
-            uid,
-            family: Family::Job,
-            server,
-            name: format!("{job_type} of server {server}").into(),
-            job_type,
-            platform: "VMware",
-            description: String::new(),
-            schedule_configured: true,
-            schedule_enabled: true,
-            next_run: None,
-            listed: true,
-        });
+        self.jobs.push(Job::plain(uid, server, format!("{job_type} of server {server}"), job_type));
         self.jobs.len() - 1
     }
 

@@ -266,7 +266,9 @@ async fn fill_links(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<
 async fn record_rejects(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<()> {
     for Reject { uid, reason, raw } in &commit.rejects {
         use sha2::Digest as _;
-        let digest: String = sha2::Sha256::digest(raw).iter().map(|byte| format!("{byte:02x}")).collect();
+        // The order of attributes changes from answer to answer; a record with a UID is the same by its UID.
+        let identity = uid.as_ref().map_or_else(|| raw.clone(), |uid| format!("{uid} {reason}"));
+        let digest: String = sha2::Sha256::digest(identity).iter().map(|byte| format!("{byte:02x}")).collect();
         tx.execute(
             "insert into sync_rejects as t (em_id, kind, digest, uid, reason, raw, first_seen_at, last_seen_at, times)\n\
              values ($1, $2, $3, $4, $5, $6, $7, $7, 1) on conflict (em_id, kind, digest) do update set\n\

@@ -50,7 +50,13 @@ impl Error {
         match self {
             Self::Store(_) | Self::WriterGone | Self::Interrupted => true,
             Self::Source(source) | Self::Read { source, .. } => {
-                matches!(source, em::Error::Refused { .. } | em::Error::Untrusted { .. })
+                matches!(
+                    source,
+                    em::Error::Refused { .. }
+                        | em::Error::Untrusted { .. }
+                        | em::Error::NotPinned { .. }
+                        | em::Error::Expired(_)
+                )
             }
             Self::Unsettled { .. } | Self::Unavailable => false,
         }

@@ -48,7 +48,7 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
     let mut rows = 0;
     let mut scan = Scan::new(Field::Creation, Scope::All, window);
     while let Some(step) = scan.next(reader).await? {
-        rows += step.decoded.records() as u64;
+        rows += step.decoded.records as u64;
         for (server, greatest) in &scan.greatest {
             first_marks.entry(*server).or_insert_with(|| floor_second((*greatest).min(now)));
         }
@@ -130,7 +130,7 @@ pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result
         loop {
             let sent_at = context.clock.now();
             let Some(step) = scan.next(reader).await? else { break };
-            rows += step.decoded.records() as u64;
+            rows += step.decoded.records as u64;
             reached = step.reached.unwrap_or(reached);
             let mut commit = reader.commit();
             commit.batch = step.decoded.batch;
@@ -200,7 +200,7 @@ pub(super) async fn count(client: &Client, kind: &SessionKind, range: HistoryRan
     let counted = client.query(&query, |body| {
         let decoded = crate::decode::decode(entity, body)?;
         // A server may grant a larger page than asked for; then all that fits it has come.
-        Ok(if decoded.paging.pages > 1 { u64::from(decoded.paging.pages) } else { decoded.records() as u64 })
+        Ok(if decoded.paging.pages > 1 { u64::from(decoded.paging.pages) } else { decoded.records as u64 })
     });
     counted.await.map_err(|source| Error::Read { kind: kind.name, window: "counting".to_owned(), source })
 }

@@ -157,6 +157,7 @@ impl<'a> Reader<'a> {
         let accept = |body: &[u8]| {
             let decoded = decode(kind.entity(), body)?;
             check_page(&decoded, query)?;
+            check_inside(&decoded, field, scope, window, kind.open)?;
             let paging = decoded.paging;
             if paging.pages > 1 {
                 return Ok(Page::Overflow {
@@ -166,7 +167,6 @@ impl<'a> Reader<'a> {
                     servers: servers(&decoded),
                 });
             }
-            check_inside(&decoded, field, scope, window, kind.open)?;
             if !decoded.has_container && expects_rows {
                 return Err(Rejection::NoContainer);
             }
@@ -267,7 +267,7 @@ pub(super) async fn refuses_type(client: &em::Client, kind: &'static str) -> Res
 /// The page that was asked for, of the size that was asked for or a smaller one, with no more rows than that.
 fn check_page(decoded: &Decoded, query: &Query) -> Result<(), Rejection> {
     let paging = decoded.paging;
-    let records = decoded.records();
+    let records = decoded.records;
     if paging.page != query.page && !(records == 0 && paging.pages == 0) || paging.size > query.page_size {
         return Err(Rejection::Page {
             page: paging.page,
@@ -277,7 +277,8 @@ fn check_page(decoded: &Decoded, query: &Query) -> Result<(), Rejection> {
         });
     }
     let too_many = records > paging.size as usize || records > 0 && paging.pages == 0;
-    let too_few = paging.page < paging.pages && records == 0;
+    // Without a row that can be read, a page says nothing about where to cut its window.
+    let too_few = paging.page < paging.pages && decoded.batch.is_empty();
     if too_many || too_few {
         return Err(Rejection::Count { records, size: paging.size, pages: paging.pages });
     }

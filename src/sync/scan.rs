@@ -69,7 +69,7 @@ impl Scan {
                     self.rest.extend(left);
                     if self.width.is_some() {
                         let width = part.to.unwrap_or(now) - part.from;
-                        self.width = Some(next_width(width, decoded.records(), reader.granted));
+                        self.width = Some(next_width(width, decoded.records, reader.granted));
                     }
                     return Ok(Some(self.step(*decoded, Some(part.from))));
                 }

@@ -35,7 +35,7 @@ pub(super) async fn read(
     known.extend(servers);
     if *scope == Scope::All && known.len() > 1 {
         let last = reader.listed_page(field, scope, second, pages).await?;
-        let total = size as usize * (pages as usize - 1) + last.records();
+        let total = size as usize * (pages as usize - 1) + last.records;
         let parts = by_server(reader, field, second, &known).await?;
         // Rows that name no server, or one that is not known, would be missing: then only the listing has them.
         if distinct(&parts) >= total {
@@ -77,7 +77,7 @@ async fn list(reader: &mut Reader<'_>, field: Field, scope: &Scope, second: Wind
         loop {
             reader.check_cancelled()?;
             let decoded = reader.listed_page(field, scope, second, page).await?;
-            records += decoded.records();
+            records += decoded.records;
             let uids: Vec<Uuid> = (0..decoded.batch.len()).map(|row| decoded.batch.uid(row)).collect();
             let pages = decoded.paging.pages;
             if uids.iter().any(|uid| !union.contains(uid)) || !decoded.rejects.is_empty() {

@@ -56,7 +56,10 @@ impl Window {
         let middle = match self.to {
             Some(to) => self.from + (to - self.from) / 2,
             None if self.from + SECOND < now => self.from + (now - self.from) / 2,
-            None => self.from + TimeDelta::hours(1).max((self.from - now) * 2),
+            None => {
+                let step = TimeDelta::hours(1).max((self.from - now) * 2);
+                self.from.checked_add_signed(step).unwrap_or(DateTime::<Utc>::MAX_UTC)
+            }
         };
         floor_second(middle).max(self.from + SECOND)
     }

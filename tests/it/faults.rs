@@ -185,3 +185,15 @@ async fn a_lagging_answer_never_turns_a_final_row_back() {
         assert_equal(&simulator, &database).await;
     }
 }
+
+#[tokio::test]
+async fn a_logon_that_never_lasts_ends_the_pass_at_once() {
+    for database in both().await {
+        let simulator = simulate(fleet(29)).await;
+        simulator.set_token_life(vemsync::simulator::TokenLife::Absolute(std::time::Duration::ZERO));
+        let error = sync_with(&simulator, &database, &options()).await.expect_err("nothing can be read");
+        assert!(error.to_string().contains("BackupServer"), "{error}");
+        let logons = simulator.requests().iter().filter(|request| request.method == "POST").count();
+        assert_eq!(logons, 6, "the first logon and five renewals, for all kinds together");
+    }
+}

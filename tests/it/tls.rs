@@ -105,7 +105,7 @@ async fn a_certificate_is_believed_for_a_reason_or_not_at_all() {
         .expect("it is the one");
     outcome(&ManagerSettings { insecure: true, ..settings() }).await.expect("anything goes");
     let other = outcome(&ManagerSettings { certificate_sha256: vec![[7; 32]], ..settings() }).await;
-    assert!(matches!(other, Err(Error::Source(em::Error::Untrusted { .. }))), "{other:?}");
+    assert!(matches!(other, Err(Error::Source(em::Error::NotPinned { .. }))), "{other:?}");
 }
 
 #[tokio::test]

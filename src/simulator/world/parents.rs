@@ -72,6 +72,25 @@ pub(in crate::simulator) struct Job {
     pub listed: bool,
 }
 
+impl Job {
+    /// A listed job with a schedule and nothing special.
+    pub(in crate::simulator) fn plain(uid: Uuid, server: usize, name: String, job_type: &'static str) -> Job {
+        Job {
+            uid,
+            family: Family::Job,
+            server,
+            name: name.into(),
+            job_type,
+            platform: "VMware",
+            description: String::new(),
+            schedule_configured: true,
+            schedule_enabled: true,
+            next_run: None,
+            listed: true,
+        }
+    }
+}
+
 /// A CDP policy.
 #[derive(Debug, Clone)]
 pub(in crate::simulator) struct Policy {

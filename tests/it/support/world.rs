@@ -38,17 +38,12 @@ pub fn manager(simulator: &Simulator) -> ManagerSettings {
 }
 
 pub fn manager_at(url: &str) -> ManagerSettings {
-    ManagerSettings {
-        name: "default".to_owned(),
-        url: format!("{}/api/", url.trim_end_matches('/')).parse().expect("a URL"),
-        username: "demo".to_owned(),
-        password: SecretString::from("demo"),
-        ca_file: None,
-        certificate_sha256: Vec::new(),
-        insecure: false,
-        allow_plain_http: false,
-        failover: None,
-    }
+    ManagerSettings::new(
+        "default",
+        format!("{}/api/", url.trim_end_matches('/')).parse().expect("a URL"),
+        "demo",
+        SecretString::from("demo"),
+    )
 }
 
 /// Bounds that let a test see failures soon.
