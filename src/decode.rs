@@ -9,6 +9,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use crate::batch::{Batch, Builder, Defect};
 use crate::kind::Entity;
+use crate::kinds::PARENTS;
 
 mod text;
 
@@ -184,6 +185,12 @@ pub(crate) fn attributes(start: &BytesStart<'_>, mut each: impl FnMut(&str, &str
     Ok(())
 }
 
+/// Whether rows of that type may come for this one: its own, or another that shares its table, as the types of jobs do.
+fn is_of(entity: Entity, found: &str) -> bool {
+    let shares = |other: &Entity| other.name.eq_ignore_ascii_case(found) && other.table == entity.table;
+    entity.name.eq_ignore_ascii_case(found) || PARENTS.iter().any(shares)
+}
+
 struct Decoder<'a> {
     events: Events<'a>,
     text: &'a str,
@@ -302,7 +309,7 @@ impl<'a> Decoder<'a> {
             self.read_children()?;
         }
         let outcome = match row_type {
-            Some(found) if found != self.entity.name => Err(Defect::Type { found, expected: self.entity.name }),
+            Some(found) if !is_of(self.entity, &found) => Err(Defect::Type { found, expected: self.entity.name }),
             _ => self.builder.finish(&mut self.batch),
         };
         if let Err(defect) = outcome {

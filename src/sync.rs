@@ -52,7 +52,7 @@ pub enum Mode {
     /// Everything from mark less overlap; marks rise.
     Wide,
     /// A range of history.
-    Backfill,
+    Backfill(HistoryRange),
 }
 
 impl Mode {
@@ -62,7 +62,7 @@ impl Mode {
         match self {
             Self::Narrow => "narrow",
             Self::Wide => "wide",
-            Self::Backfill => "backfill",
+            Self::Backfill(_) => "backfill",
         }
     }
 }
@@ -166,8 +166,15 @@ impl Syncer {
         clock: Arc<dyn Clock>,
         cancel: CancellationToken,
     ) -> Result<Self, Error> {
-        let versions = client.versions().await.map_err(Error::Source)?;
-        client.log_on().await.map_err(Error::Source)?;
+        // Not before something has answered like one does a password go out.
+        let answers = async {
+            let versions = client.versions().await?;
+            client.log_on().await.map(|()| versions)
+        };
+        let versions = tokio::select! {
+            () = cancel.cancelled() => return Err(Error::Interrupted),
+            answered = answers => answered.map_err(Error::Source)?,
+        };
         let newest = versions.iter().max_by_key(|name| version_number(name)).map(String::as_str);
         let em_id = store.manager(&settings.name, client.base().as_str(), newest, clock.now()).await?;
         Ok(Self { client, store, clock, em_id, cancel })
@@ -190,15 +197,28 @@ impl Syncer {
     /// # Errors
     /// Only what stops all.
     pub async fn pass(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
-        self.run(mode, options, None).await
-    }
-
-    /// Reads a range of history.
-    ///
-    /// # Errors
-    /// Only what stops all.
-    pub async fn history(&self, range: HistoryRange, options: &Options) -> Result<Summary, Error> {
-        self.run(Mode::Backfill, options, Some(range)).await
+        let before = self.client.requests();
+        let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
+        let mut context = Context {
+            client: &self.client,
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            writer: &writer,
+            options,
+            cancel: &self.cancel,
+            em_id: self.em_id,
+            servers: Vec::new(),
+        };
+        let outcome = self.run_parts(mode, &mut context).await;
+        drop(writer);
+        let written = task.finish().await;
+        // Of a writer and a reader that failed, the writer's failure is the cause.
+        let counts = written?;
+        let mut kinds = outcome?;
+        for kind in &mut kinds {
+            kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
+        }
+        Ok(Summary { kinds, requests: self.client.requests() - before })
     }
 
     /// How many rows the source has in a range, by kind, at one request a kind.
@@ -218,37 +238,7 @@ impl Syncer {
         self.client.log_off().await;
     }
 
-    async fn run(&self, mode: Mode, options: &Options, range: Option<HistoryRange>) -> Result<Summary, Error> {
-        let before = self.client.requests();
-        let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
-        let mut context = Context {
-            client: &self.client,
-            store: self.store.as_ref(),
-            clock: self.clock.as_ref(),
-            writer: &writer,
-            options,
-            cancel: &self.cancel,
-            em_id: self.em_id,
-            servers: Vec::new(),
-        };
-        let outcome = self.run_parts(mode, &mut context, range).await;
-        drop(writer);
-        let written = task.finish().await;
-        // Of a writer and a reader that failed, the writer's failure is the cause.
-        let counts = written?;
-        let mut kinds = outcome?;
-        for kind in &mut kinds {
-            kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
-        }
-        Ok(Summary { kinds, requests: self.client.requests() - before })
-    }
-
-    async fn run_parts(
-        &self,
-        mode: Mode,
-        context: &mut Context<'_>,
-        range: Option<HistoryRange>,
-    ) -> Result<Vec<KindOutcome>, Error> {
+    async fn run_parts(&self, mode: Mode, context: &mut Context<'_>) -> Result<Vec<KindOutcome>, Error> {
         let mut outcomes = Vec::new();
         if mode == Mode::Wide {
             outcomes = parents::read(context).await?;
@@ -257,7 +247,7 @@ impl Syncer {
         context.servers = context.store.servers(context.em_id).await?;
         let context = &*context;
         let mut kinds: FuturesUnordered<_> =
-            context.options.kinds.iter().map(|kind| self.run_kind(mode, context, kind, range)).collect();
+            context.options.kinds.iter().map(|kind| self.run_kind(mode, context, kind)).collect();
         let mut done: Vec<KindOutcome> = Vec::new();
         while let Some(outcome) = kinds.next().await {
             done.push(outcome?);
@@ -278,25 +268,16 @@ impl Syncer {
         mode: Mode,
         context: &Context<'_>,
         kind: &'static SessionKind,
-        range: Option<HistoryRange>,
     ) -> Result<KindOutcome, Error> {
         let started_at = self.clock.now();
         let mut reader = Reader::new(context, kind);
-        let result = match (mode, range) {
-            (_, Some(range)) => history::read(&mut reader, range).await,
-            (Mode::Narrow, None) => open::narrow(&mut reader).await,
-            (Mode::Wide | Mode::Backfill, None) => streams::wide(&mut reader).await,
+        let result = match mode {
+            Mode::Narrow => open::narrow(&mut reader).await,
+            Mode::Wide => streams::wide(&mut reader).await,
+            Mode::Backfill(range) => history::read(&mut reader, range).await,
         };
         let reads = reader.reads;
-        let result = match result {
-            Err(error) if error.is_refused_type() => match reader.probe().await {
-                Ok(true) => Err(Error::Unavailable),
-                Ok(false) => Err(error),
-                Err(probe) => Err(probe),
-            },
-            other => other,
-        };
-        let result = match result {
+        let result = match read::unless_unknown(context.client, kind.name, result).await {
             Err(error) if error.stops_all() => return Err(error),
             other => other,
         };

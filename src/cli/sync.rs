@@ -100,7 +100,7 @@ async fn history(
             None
         })
     } else {
-        syncer.history(range, options).await.map(Some)
+        syncer.pass(Mode::Backfill(range), options).await.map(Some)
     };
     syncer.log_off().await;
     let mut summary = outcome?;

@@ -61,10 +61,4 @@ impl Error {
             Self::Unsettled { .. } | Self::Unavailable => false,
         }
     }
-
-    /// Whether it was a 400, as for a type that the server does not know.
-    #[must_use]
-    pub fn is_refused_type(&self) -> bool {
-        matches!(self, Self::Read { source: em::Error::BadRequest { status: 400, .. }, .. })
-    }
 }

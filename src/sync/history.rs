@@ -16,7 +16,7 @@ use crate::store::{Backfill, Field, Mark};
 use crate::timestamp::floor_second;
 
 /// A range of history that someone asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryRange {
     /// Its first second.
     pub since: DateTime<Utc>,

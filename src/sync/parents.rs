@@ -3,7 +3,7 @@
 //! These lists are short and carry no time to follow. A page that drifts may miss an object until the next pass; a
 //! session that refers to it brings a stub meanwhile.
 
-use super::read::{refuses_type, until_cancelled};
+use super::read::{unless_unknown, until_cancelled};
 use super::{Context, Error, KindOutcome};
 use crate::decode::decode;
 use crate::em::query::Sort;
@@ -20,15 +20,8 @@ pub(super) async fn read(context: &Context<'_>) -> Result<Vec<KindOutcome>, Erro
             return Err(Error::Interrupted);
         }
         let mut reads = 0;
-        let result = match read_type(context, *entity, &mut reads).await {
-            Err(error) if error.is_refused_type() => match refuses_type(context.client, entity.name).await {
-                Ok(true) => Err(Error::Unavailable),
-                Ok(false) => Err(error),
-                Err(probe) => Err(probe),
-            },
-            other => other,
-        };
-        match result {
+        let result = read_type(context, *entity, &mut reads).await;
+        match unless_unknown(context.client, entity.name, result).await {
             Err(error) if error.stops_all() => return Err(error),
             result => outcomes.push(KindOutcome { kind: entity.name, counts: Counts::default(), reads, result }),
         }

@@ -120,11 +120,6 @@ impl<'a> Reader<'a> {
             .unwrap_or(1)
     }
 
-    /// Whether the server refuses the bare type too, and so does not know it.
-    pub(super) async fn probe(&mut self) -> Result<bool, Error> {
-        refuses_type(self.context.client, self.kind.name).await
-    }
-
     /// Reads one page of a listing that is longer than a page, in the order of creation.
     pub(super) async fn listed_page(
         &mut self,
@@ -254,12 +249,19 @@ fn equal_state(state: &'static str) -> Filter {
     Filter::Compare("State", Op::Equal, Operand::Word(state))
 }
 
-/// Whether even the plainest query for a type is refused.
-pub(super) async fn refuses_type(client: &em::Client, kind: &'static str) -> Result<bool, Error> {
+/// Tells a type that the server does not know, and refuses even in the plainest query, from any other refusal.
+pub(super) async fn unless_unknown(
+    client: &em::Client,
+    kind: &'static str,
+    result: Result<(), Error>,
+) -> Result<(), Error> {
+    let Err(Error::Read { source: em::Error::BadRequest { status: 400, .. }, .. }) = &result else {
+        return result;
+    };
     let bare = Query { kind, filter: None, sort: None, page_size: 1, page: 1 };
     match client.query(&bare, |_| Ok(())).await {
-        Ok(()) => Ok(false),
-        Err(em::Error::BadRequest { status: 400, .. }) => Ok(true),
+        Ok(()) => result,
+        Err(em::Error::BadRequest { status: 400, .. }) => Err(Error::Unavailable),
         Err(error) => Err(Error::Source(error)),
     }
 }
@@ -307,7 +309,7 @@ fn check_inside(
         let is_inside = match scope {
             Scope::All => in_window,
             Scope::Open => in_window && is_open(),
-            Scope::OpenOrSince(from) => time.is_some_and(|time| time >= *from) || is_open(),
+            Scope::OpenOrSince(from) => time.is_none_or(|time| time >= *from) || is_open(),
             Scope::Servers(starts) => {
                 let mine = |start: &&Start| server == Some(start.server);
                 in_window

@@ -189,14 +189,15 @@ async fn the_floor_is_kept_and_history_comes_with_backfill() {
         let store = database.open().await;
         let syncer = connect(&manager(&simulator), store.clone()).await.expect("a connection");
         let range = HistoryRange { since: start() - TimeDelta::days(20), until: start(), again: false };
-        let summary = syncer.history(range, &options()).await.expect("a backfill");
+        let summary = syncer.pass(Mode::Backfill(range), &options()).await.expect("a backfill");
         assert!(summary.is_complete(), "{summary:#?}");
         assert_equal(&simulator, &database).await;
         // All of it is done now, so that nothing is asked for but what --again asks for.
-        let again = syncer.history(range, &options()).await.expect("a backfill");
+        let again = syncer.pass(Mode::Backfill(range), &options()).await.expect("a backfill");
         assert_eq!(again.requests, 0);
         let before = snapshot(&database).await;
-        let again = syncer.history(HistoryRange { again: true, ..range }, &options()).await.expect("a backfill");
+        let again =
+            syncer.pass(Mode::Backfill(HistoryRange { again: true, ..range }), &options()).await.expect("a backfill");
         assert!(again.requests > 8);
         assert!(before == snapshot(&database).await, "an unchanged row was written");
         syncer.log_off().await;
@@ -217,7 +218,7 @@ async fn a_backfill_of_odd_ranges_leaves_the_next_sync_whole() {
             ("2040-01-01T00:00:00Z", "2041-01-01T00:00:00Z"),
         ] {
             let range = HistoryRange { since: at(since), until: at(until), again: false };
-            assert!(syncer.history(range, &options()).await.expect("a backfill").is_complete());
+            assert!(syncer.pass(Mode::Backfill(range), &options()).await.expect("a backfill").is_complete());
         }
         syncer.log_off().await;
         store.close().await;
