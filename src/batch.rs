@@ -79,6 +79,16 @@ impl Values {
         }
     }
 
+    fn truncate(&mut self, rows: usize) {
+        match self {
+            Self::Uid(values) => values.truncate(rows),
+            Self::Text(values) => values.spans.truncate(rows),
+            Self::Time(values) => values.truncate(rows),
+            Self::Bigint(values) => values.truncate(rows),
+            Self::Bool(values) => values.truncate(rows),
+        }
+    }
+
     fn keep(&mut self, kept: &[bool]) {
         match self {
             Self::Uid(values) => retain(values, kept),
@@ -158,6 +168,11 @@ impl Batch {
         self.uid_at(common::UID, row).expect("a row without identity is rejected before it gets here")
     }
 
+    /// All rows' identities.
+    pub fn uids(&self) -> impl Iterator<Item = Uuid> + use<'_> {
+        (0..self.len).map(|row| self.uid(row))
+    }
+
     /// The GUID in that column.
     #[must_use]
     pub fn uid_at(&self, column: usize, row: usize) -> Option<Uuid> {
@@ -193,9 +208,11 @@ impl Batch {
 
     /// Drops what was inside a row that is not appended after all.
     pub fn forget_unfinished(&mut self) {
-        let kept: Vec<bool> = (0..=self.len).map(|owner| owner < self.len).collect();
+        let finished = self.len;
         if let Some(inner) = &mut self.inner {
-            inner.keep(&kept);
+            let rows = inner.owners.partition_point(|owner| *owner < finished);
+            inner.owners.truncate(rows);
+            inner.values.iter_mut().for_each(|values| values.truncate(rows));
         }
     }
 
@@ -224,8 +241,16 @@ impl InnerBatch {
         let kept: Vec<bool> = self.owners.iter().map(|owner| kept_owners[*owner]).collect();
         self.values.iter_mut().for_each(|values| values.keep(&kept));
         retain(&mut self.owners, &kept);
+        let mut before = 0;
+        let places: Vec<usize> = kept_owners
+            .iter()
+            .map(|kept| {
+                before += usize::from(*kept);
+                before - usize::from(*kept)
+            })
+            .collect();
         for owner in &mut self.owners {
-            *owner = kept_owners[..*owner].iter().filter(|kept| **kept).count();
+            *owner = places[*owner];
         }
     }
 }

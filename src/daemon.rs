@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::ManagerSettings;
-use crate::em::{self, Client, Limits};
+use crate::em::{Client, Limits};
 use crate::escape;
 use crate::store::Store;
 use crate::sync::{Error, Mode, Options, Summary, Syncer};
@@ -65,6 +65,16 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
         let mode = if is_wide { Mode::Wide } else { Mode::Narrow };
         let outcome = pass(&daemon, &manager, &mut syncer, mode).await;
         let pause = match outcome {
+            // A pass in which no kind was read is none: the manager went away after the logon.
+            Ok(summary) if summary.is_void() => {
+                failures += 1;
+                if failures == 1
+                    && let Some(error) = summary.kinds.iter().find_map(|kind| kind.result.as_ref().err())
+                {
+                    tracing::error!(em = manager.name, "{}", escape::chain(error));
+                }
+                growing_pause(&daemon, failures)
+            }
             Ok(summary) => {
                 if is_wide {
                     last_wide = Some(begun);
@@ -75,16 +85,16 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
             Err(Error::Interrupted) => break,
             Err(error) => {
                 failures += 1;
-                // One line when it begins; `status` and the diary have the rest.
+                // One line when it begins, one when it ends.
                 if failures == 1 {
                     tracing::error!(em = manager.name, "{}", escape::chain(&error));
                 }
-                if is_refusal(&error) {
+                if error.is_refusal() {
                     // A client that was refused stays silent; a new one may ask again, later.
                     syncer = None;
                     AFTER_REFUSAL
                 } else {
-                    daemon.interval.saturating_mul(1 << failures.min(6)).min(LONGEST_PAUSE)
+                    growing_pause(&daemon, failures)
                 }
             }
         };
@@ -98,6 +108,10 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
     if let Some(syncer) = syncer {
         syncer.log_off().await;
     }
+}
+
+fn growing_pause(daemon: &Daemon, failures: u32) -> Duration {
+    daemon.interval.saturating_mul(1 << failures.min(6)).min(LONGEST_PAUSE)
 }
 
 async fn pass(
@@ -137,8 +151,4 @@ fn report(manager: &ManagerSettings, mode: Mode, summary: &Summary, failures: &m
     } else {
         tracing::debug!(em = manager.name, mode = mode.name(), requests = summary.requests, "idle pass");
     }
-}
-
-fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Source(em::Error::Refused { .. }) | Error::Read { source: em::Error::Refused { .. }, .. })
 }

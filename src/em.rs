@@ -103,6 +103,12 @@ impl Client {
     /// # Errors
     /// If a certificate authority's file cannot be used.
     pub fn new(settings: &ManagerSettings, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        if settings.insecure {
+            tracing::warn!(
+                em = settings.name,
+                "certificates are not checked: whoever is in between can read the password"
+            );
+        }
         let (tls, seen) =
             tls::client_config(settings.ca_file.as_deref(), &settings.certificate_sha256, settings.insecure)?;
         let http = reqwest::Client::builder()
@@ -191,11 +197,17 @@ impl Client {
     ) -> Result<T, Error> {
         let url = query.url(&self.base);
         let mut failures = 0;
+        let mut refusals = 0;
         loop {
             let token = self.auth.token(self).await?;
             let mut retry_after = None;
             let failure = match self.send(Method::GET, &url, &token.headers).await {
                 Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
+                    // Another query's good answer must not let this one ask for ever.
+                    refusals += 1;
+                    if refusals > 2 * auth::RENEWALS {
+                        return Err(Error::Expired(refusals));
+                    }
                     self.auth.expire(&token).await?;
                     continue;
                 }

@@ -83,7 +83,7 @@ pub struct Options {
     pub spare_silent: bool,
     /// How often live data is read while the first history is.
     pub live_every: Option<std::time::Duration>,
-    /// Called with the kind, the oldest time reached and the oldest there is to reach, while history is read.
+    /// Called after each window of history.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -125,6 +125,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether none of it was done.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        !self.kinds.is_empty() && self.kinds.iter().all(|kind| !matches!(kind.result, Ok(()) | Err(Error::Unavailable)))
+    }
+
     /// Whether all of it was done; a type that this Enterprise Manager does not know does not count against it.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -186,12 +192,6 @@ impl Syncer {
         &self.client
     }
 
-    /// The manager's row in the database.
-    #[must_use]
-    pub fn em_id(&self) -> i64 {
-        self.em_id
-    }
-
     /// Does one pass. A kind that fails does not stop the others; a database or an account that fails stops all.
     ///
     /// # Errors
@@ -221,14 +221,20 @@ impl Syncer {
         Ok(Summary { kinds, requests: self.client.requests() - before })
     }
 
-    /// How many rows the source has in a range, by kind, at one request a kind.
+    /// How many rows the source has in a range, by kind, at one request a kind; types that it does not know are left out.
     ///
     /// # Errors
     /// If the source cannot be asked.
     pub async fn count(&self, range: HistoryRange, options: &Options) -> Result<Vec<(&'static str, u64)>, Error> {
         let mut counts = Vec::new();
         for kind in &options.kinds {
-            counts.push((kind.name, history::count(&self.client, kind, range).await?));
+            match history::count(&self.client, kind, range).await {
+                Ok(rows) => counts.push((kind.name, rows)),
+                Err(error) => match read::unless_unknown(&self.client, kind.name, Err(error)).await {
+                    Err(Error::Unavailable) => {}
+                    other => other?,
+                },
+            }
         }
         Ok(counts)
     }

@@ -31,9 +31,6 @@ pub(super) async fn connect(
     store: Arc<dyn Store>,
     cancel: CancellationToken,
 ) -> Result<Syncer, Error> {
-    if manager.insecure {
-        tracing::warn!(em = manager.name, "certificates are not checked: whoever is in between can read the password");
-    }
     let client = Client::new(manager, Limits::default(), clock()).map_err(Error::Source)?;
     Syncer::connect(manager, client, store, clock(), cancel).await
 }
@@ -58,9 +55,7 @@ pub(super) fn exit(error: &Error) -> Exit {
         Error::Store(_) => Exit::Database,
         Error::Interrupted => Exit::Interrupted,
         Error::Source(em::Error::Tls(_)) => Exit::Usage,
-        Error::Source(em::Error::Refused { .. }) | Error::Read { source: em::Error::Refused { .. }, .. } => {
-            Exit::Refused
-        }
+        refused if refused.is_refusal() => Exit::Refused,
         _ => Exit::Incomplete,
     }
 }

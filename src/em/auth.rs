@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use super::{Client, Error, Failure, document};
 
 /// How often a logon may expire without one good answer in between.
-const RENEWALS: u32 = 5;
+pub(super) const RENEWALS: u32 = 5;
 
 /// How long a log-off may take; whoever stops this program is waiting for it.
 const LOG_OFF: Duration = Duration::from_secs(5);

@@ -137,9 +137,8 @@ impl ServerCertVerifier for Verifier {
             }
             Trust::Anything => Ok(ServerCertVerified::assertion()),
         };
-        if verified.is_err() {
-            *self.seen.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(digest);
-        }
+        // A good certificate ends what a refused one began: later failures have other reasons.
+        *self.seen.0.lock().unwrap_or_else(PoisonError::into_inner) = verified.is_err().then_some(digest);
         verified
     }
 

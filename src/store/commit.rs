@@ -181,7 +181,7 @@ async fn replace_inner(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Resu
 /// The owners whose stored row is what this observation says: a lagging one must not replace what is inside them.
 async fn accepted_rows(tx: &mut Tx, commit: &Commit) -> Result<BTreeSet<Uuid>> {
     let batch = &commit.batch;
-    let uids: Vec<Uuid> = (0..batch.len()).map(|row| batch.uid(row)).collect();
+    let uids: Vec<Uuid> = batch.uids().collect();
     if commit.session.is_none() || uids.is_empty() {
         return Ok(uids.into_iter().collect());
     }
@@ -253,7 +253,7 @@ async fn fill_links(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<
     let children = |kind: &&SessionKind| kind.parent_session.is_some_and(|parent| parent.kind == commit.kind);
     for child in kinds::KINDS.iter().filter(children) {
         if let Some(statement) = sql::fill_from_parent(tx.dialect(), child) {
-            let uids = (0..commit.batch.len()).map(|row| commit.batch.uid(row)).collect();
+            let uids = commit.batch.uids().collect();
             tx.execute(&statement, vec![Value::Uids(uids), now.into()]).await?;
         }
     }
@@ -272,7 +272,7 @@ async fn record_rejects(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Res
         tx.execute(
             "insert into sync_rejects as t (em_id, kind, digest, uid, reason, raw, first_seen_at, last_seen_at, times)\n\
              values ($1, $2, $3, $4, $5, $6, $7, $7, 1) on conflict (em_id, kind, digest) do update set\n\
-             last_seen_at = excluded.last_seen_at, times = t.times + 1, reason = excluded.reason",
+             last_seen_at = excluded.last_seen_at, times = t.times + 1, raw = excluded.raw",
             vec![
                 commit.em_id.into(),
                 commit.kind.into(),

@@ -150,7 +150,7 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
             }
             let reached = tx
                 .query(
-                    "select min(range_start) from sync_backfills where em_id = $1 and kind = $2 and finished_at is null",
+                    "select min(range_start) from sync_backfills where em_id = $1 and kind = $2 and finished_at is null and first_marks is not null",
                     vec![em_id.into(), kind.name.into()],
                 )
                 .await?;

@@ -19,10 +19,7 @@ pub(super) fn carried(entity: &Entity) -> impl Iterator<Item = (usize, &'static 
 
 /// Columns that a later observation without the value leaves as they are.
 fn is_kept(column: &Column) -> bool {
-    matches!(
-        column.name,
-        "job_uid" | "policy_uid" | "job_session_uid" | "policy_session_uid" | "cloud_failover_plan_uid"
-    )
+    matches!(column.source, Source::ElemOrUp(..) | Source::Parent(_) | Source::Derived)
 }
 
 /// The name of a column's type on Postgres.

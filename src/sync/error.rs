@@ -44,6 +44,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether Enterprise Manager refused the account.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Source(em::Error::Refused { .. }) | Self::Read { source: em::Error::Refused { .. }, .. })
+    }
+
     /// Whether no other kind can do better.
     #[must_use]
     pub fn stops_all(&self) -> bool {

@@ -1,5 +1,7 @@
 //! History: the first reading of a kind, down to its floor, and ranges that someone asks for. Newest first, resumable.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -42,6 +44,11 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
         Some(begun) => Window { from: floor.min(begun.from), to: Some(begun.from) },
         None => Window::since(floor),
     };
+    // What an earlier run has read counts for the streams' density.
+    let stored: HashMap<Uuid, u64> = match &begun {
+        Some(_) => context.store.rows_by_server(context.em_id, reader.kind).await?.into_iter().collect(),
+        None => HashMap::new(),
+    };
     let mut first_marks: Greatest = begun.and_then(|begun| begun.first_marks).unwrap_or_default().into_iter().collect();
     let mut reached = window.to;
     let mut last_live = Instant::now();
@@ -65,8 +72,11 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
             finished_at: step.is_last.then_some(now),
         });
         if step.is_last {
-            let hours = ((window.to.unwrap_or(now) - window.from).as_seconds_f64() / 3600.0).max(1.0);
-            let rows_per_hour = |server| scan.rows.get(server).map_or(0.0, |rows| density(*rows, hours));
+            let hours = ((started_at - floor).as_seconds_f64() / 3600.0).max(1.0);
+            let rows_per_hour = |server: &Uuid| {
+                let rows = |counted: &HashMap<Uuid, u64>| counted.get(server).copied().unwrap_or_default();
+                density(rows(&stored) + rows(&scan.rows), hours)
+            };
             commit.marks = first_marks
                 .iter()
                 .flat_map(|(server, mark)| opening_marks(reader, *server, *mark, started_at, rows_per_hour(server)))
@@ -127,15 +137,13 @@ pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result
         let begun_at = started_at + TimeDelta::microseconds(i64::try_from(i).unwrap_or_default());
         let mut reached = gap.to.unwrap_or(started_at);
         let mut scan = Scan::new(Field::Creation, Scope::All, *gap);
-        loop {
-            let sent_at = context.clock.now();
-            let Some(step) = scan.next(reader).await? else { break };
+        while let Some(step) = scan.next(reader).await? {
             rows += step.decoded.records as u64;
             reached = step.reached.unwrap_or(reached);
             let mut commit = reader.commit();
             commit.batch = step.decoded.batch;
             commit.rejects = step.decoded.rejects;
-            commit.unless_changed_since = Some(sent_at);
+            commit.unless_changed_since = Some(step.asked_at);
             commit.backfills.push(Backfill {
                 server: Uuid::nil(),
                 started_at: begun_at,

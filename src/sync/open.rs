@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::read::{Page, Reader, Scope};
 use super::scan::Scan;
 use super::{Context, Error, KindOutcome, Window};
-use crate::decode::Decoded;
 use crate::kinds;
 use crate::store::{Field, OpenRow, Reread};
+use crate::timestamp::floor_second;
 
 /// How far back a narrow pass looks for new rows.
 const NARROW: TimeDelta = TimeDelta::hours(1);
@@ -24,7 +24,7 @@ pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
     let mut returned = HashSet::new();
     let mut scan = Scan::new(Field::Creation, Scope::Open, Window::since(DateTime::UNIX_EPOCH));
     while let Some(step) = scan.next(reader).await? {
-        returned.extend(uids(&step.decoded));
+        returned.extend(step.decoded.batch.uids());
         reader.store(step.decoded).await?;
     }
     reread(reader, &returned).await
@@ -32,11 +32,11 @@ pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
 
 /// What is new within the last hour and what has not ended, in one request where that fits a page. No mark moves.
 pub(super) async fn narrow(reader: &mut Reader<'_>) -> Result<(), Error> {
-    let since = reader.context.client.now() - NARROW;
+    let since = floor_second(reader.context.client.now() - NARROW);
     let everything = Window::since(DateTime::UNIX_EPOCH);
     match reader.window(Field::Creation, &Scope::OpenOrSince(since), everything).await? {
         Page::Whole(decoded) => {
-            let returned = uids(&decoded).collect();
+            let returned = decoded.batch.uids().collect();
             reader.store(*decoded).await?;
             reread(reader, &returned).await
         }
@@ -84,17 +84,13 @@ fn is_due(row: &OpenRow, now: DateTime<Utc>) -> bool {
 async fn fetch(reader: &mut Reader<'_>, wanted: &[Uuid]) -> Result<(), Error> {
     reader.check_cancelled()?;
     let answers = reader.by_uid(wanted).await?;
-    let came: HashSet<Uuid> = answers.iter().flat_map(uids).collect();
+    let came: HashSet<Uuid> = answers.iter().flat_map(|answer| answer.batch.uids()).collect();
     for decoded in answers {
         reader.store(decoded).await?;
     }
     let mut commit = reader.commit();
     commit.rereads = wanted.iter().map(|uid| Reread { uid: *uid, was_returned: came.contains(uid) }).collect();
     reader.context.writer.commit(commit).await
-}
-
-pub(super) fn uids(decoded: &Decoded) -> impl Iterator<Item = Uuid> + use<'_> {
-    (0..decoded.batch.len()).map(|row| decoded.batch.uid(row))
 }
 
 /// Fetches the job and policy sessions that tasks refer to and that no scan brought, once.

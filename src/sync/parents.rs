@@ -46,6 +46,9 @@ async fn read_type(context: &Context<'_>, entity: Entity, reads: &mut u64) -> Re
                     asked_size: page_size,
                 });
             }
+            if decoded.records == 0 && page < paging.pages {
+                return Err(Rejection::Count { records: 0, size: paging.size, pages: paging.pages });
+            }
             Ok(decoded)
         };
         let decoded = match until_cancelled(context, context.client.query(&query, accept)).await? {

@@ -58,7 +58,7 @@ pub(super) fn plan(mut starts: Vec<Start>, page_size: u32, now: DateTime<Utc>) -
 
 /// Requests for that many rows: one, if they fit a page; if not, the one that finds this out, and then the parts.
 fn requests(rows: f64, page_size: u32) -> f64 {
-    let aim = f64::from(page_size * AIM / 100);
+    let aim = f64::from((page_size * AIM / 100).max(1));
     if rows <= aim { 1.0 } else { 1.0 + (rows / aim).ceil() }
 }
 
@@ -88,7 +88,9 @@ pub(super) fn is_due(mark: &Mark, now: DateTime<Utc>) -> bool {
     } else {
         TimeDelta::zero()
     };
-    now - mark.scanned_at >= pause
+    // A clock that went back must not keep a stream waiting for it.
+    let since = now - mark.scanned_at;
+    since < TimeDelta::zero() || since >= pause
 }
 
 #[cfg(test)]

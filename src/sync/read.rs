@@ -154,6 +154,9 @@ impl<'a> Reader<'a> {
             check_page(&decoded, query)?;
             check_inside(&decoded, field, scope, window, kind.open)?;
             let paging = decoded.paging;
+            if paging.pages > 1 && matches!(scope, Scope::Uids(uids) if uids.len() == 1) {
+                return Err(Rejection::Count { records: decoded.records, size: paging.size, pages: paging.pages });
+            }
             if paging.pages > 1 {
                 return Ok(Page::Overflow {
                     pages: paging.pages,
@@ -279,8 +282,8 @@ fn check_page(decoded: &Decoded, query: &Query) -> Result<(), Rejection> {
         });
     }
     let too_many = records > paging.size as usize || records > 0 && paging.pages == 0;
-    // Without a row that can be read, a page says nothing about where to cut its window.
-    let too_few = paging.page < paging.pages && decoded.batch.is_empty();
+    // A page before the last cannot be empty.
+    let too_few = paging.page < paging.pages && records == 0;
     if too_many || too_few {
         return Err(Rejection::Count { records, size: paging.size, pages: paging.pages });
     }

@@ -23,6 +23,8 @@ pub(super) struct Scan {
     width: Option<TimeDelta>,
     /// Parts of one second that did not fit a page.
     pending: VecDeque<Decoded>,
+    /// When the part under way was asked for, by this machine's clock.
+    asked_at: DateTime<Utc>,
     /// The greatest value seen of each server.
     pub(super) greatest: Greatest,
     /// Rows seen of each server.
@@ -35,6 +37,8 @@ pub(super) struct Step {
     pub(super) decoded: Decoded,
     /// Everything from here on is read, the rows of this part included.
     pub(super) reached: Option<DateTime<Utc>>,
+    /// No later than when its rows were looked up, by this machine's clock.
+    pub(super) asked_at: DateTime<Utc>,
     /// Whether the scan ends with it.
     pub(super) is_last: bool,
 }
@@ -47,6 +51,7 @@ impl Scan {
             rest: vec![window],
             width: None,
             pending: VecDeque::new(),
+            asked_at: DateTime::UNIX_EPOCH,
             greatest: Greatest::new(),
             rows: HashMap::new(),
         }
@@ -63,6 +68,7 @@ impl Scan {
                 return Ok(None);
             };
             let now = reader.context.client.now();
+            self.asked_at = reader.context.clock.now();
             let (part, left) = window.newest(self.width, now);
             match reader.window(self.field, &self.scope, part).await? {
                 Page::Whole(decoded) => {
@@ -97,7 +103,8 @@ impl Scan {
 
     fn step(&mut self, decoded: Decoded, reached: Option<DateTime<Utc>>) -> Step {
         self.count(&decoded.batch);
-        Step { decoded, reached, is_last: self.rest.is_empty() && self.pending.is_empty() }
+        let asked_at = self.asked_at;
+        Step { decoded, reached, asked_at, is_last: self.rest.is_empty() && self.pending.is_empty() }
     }
 
     /// Takes note of rows' servers and times.

@@ -66,25 +66,26 @@ async fn by_server(
 /// Lists all pages until two listings hold the same rows, or all listings together hold as many as there are.
 async fn list(reader: &mut Reader<'_>, field: Field, scope: &Scope, second: Window) -> Result<Vec<Decoded>, Error> {
     let mut parts: Vec<Decoded> = Vec::new();
-    let mut union: BTreeSet<Uuid> = BTreeSet::new();
-    let mut before: Option<BTreeSet<Uuid>> = None;
+    let mut union: BTreeSet<String> = BTreeSet::new();
+    let mut before: Option<BTreeSet<String>> = None;
     let mut total = None;
     let mut changes = 0;
     for _ in 0..TRIES {
         let mut seen = BTreeSet::new();
         let mut records = 0;
+        let mut nameless = 0;
         let mut page = 1;
         loop {
             reader.check_cancelled()?;
             let decoded = reader.listed_page(field, scope, second, page).await?;
             records += decoded.records;
-            let uids: Vec<Uuid> = (0..decoded.batch.len()).map(|row| decoded.batch.uid(row)).collect();
             let pages = decoded.paging.pages;
-            if uids.iter().any(|uid| !union.contains(uid)) || !decoded.rejects.is_empty() {
+            let found = identities(&decoded, &mut nameless);
+            if found.iter().any(|identity| !union.contains(identity)) {
                 parts.push(decoded);
             }
-            seen.extend(uids.iter().copied());
-            union.extend(uids);
+            seen.extend(found.iter().cloned());
+            union.extend(found);
             if page >= pages {
                 break;
             }
@@ -108,7 +109,18 @@ async fn list(reader: &mut Reader<'_>, field: Field, scope: &Scope, second: Wind
 }
 
 fn distinct(parts: &[Decoded]) -> usize {
-    let uids: BTreeSet<Uuid> =
-        parts.iter().flat_map(|part| (0..part.batch.len()).map(|row| part.batch.uid(row))).collect();
-    uids.len() + parts.iter().map(|part| part.rejects.len()).sum::<usize>()
+    let mut nameless = 0;
+    parts.iter().flat_map(|part| identities(part, &mut nameless)).collect::<BTreeSet<_>>().len()
+}
+
+/// What tells the records of a page apart. Those without a usable UID are counted: a listing that holds as many of
+/// them as another holds the same ones.
+fn identities(decoded: &Decoded, nameless: &mut usize) -> Vec<String> {
+    let rejects = decoded.rejects.iter().map(|reject| {
+        reject.uid.clone().filter(|uid| Uuid::try_parse(uid).is_ok()).unwrap_or_else(|| {
+            *nameless += 1;
+            format!("nameless {nameless}")
+        })
+    });
+    decoded.batch.uids().map(|uid| uid.to_string()).chain(rejects).collect()
 }

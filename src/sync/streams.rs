@@ -147,7 +147,7 @@ async fn end_and_open(reader: &mut Reader<'_>, streams: &Streams) -> Result<bool
     let Page::Whole(decoded) = reader.window(Field::End, &Scope::OpenOrSince(from), everything).await? else {
         return Ok(false);
     };
-    let returned = open::uids(&decoded).collect();
+    let returned = decoded.batch.uids().collect();
     let mut scan = Scan::new(Field::End, Scope::All, Window::since(from));
     scan.count(&decoded.batch);
     let mut commit = reader.commit();

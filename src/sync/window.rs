@@ -90,7 +90,7 @@ const SECOND: TimeDelta = TimeDelta::seconds(1);
 #[must_use]
 pub(super) fn next_width(last: TimeDelta, rows: usize, page: u32) -> TimeDelta {
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    let aim = i64::from(page * AIM / 100);
+    let aim = i64::from((page * AIM / 100).max(1));
     let seconds = last.num_seconds().max(1);
     let next = if rows == 0 {
         seconds.saturating_mul(16)

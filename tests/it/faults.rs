@@ -197,3 +197,29 @@ async fn a_logon_that_never_lasts_ends_the_pass_at_once() {
         assert_eq!(logons, 6, "the first logon and five renewals, for all kinds together");
     }
 }
+
+#[tokio::test]
+async fn unreadable_records_do_not_hold_up_a_crowded_second_or_a_page_of_one() {
+    for database in both().await {
+        let simulator = simulate(fleet(30)).await;
+        let second = start() - TimeDelta::hours(6);
+        simulator.with_world(|world| {
+            world.add_burst(Kind::RestoreSession, 0, second, 130);
+            for broken in [Broken::NoUid, Broken::NoCreationTime, Broken::YearOne] {
+                world.add_broken(Kind::RestoreSession, 0, second, broken);
+            }
+        });
+        let small = vemsync::sync::Options { page_size: 50, ..options() };
+        let summary = sync_with(&simulator, &database, &small).await.expect("a sync");
+        assert!(summary.is_complete(), "{summary:#?}");
+        assert_equal(&simulator, &database).await;
+        simulator.with_world(|world| {
+            world.add_broken(Kind::RestoreSession, 1, start() + TimeDelta::hours(1), Broken::NoCreationTime)
+        });
+        simulator.advance(TimeDelta::hours(2));
+        let restores = vemsync::kinds::kind("RestoreSession").expect("a kind");
+        let one = vemsync::sync::Options { page_size: 1, kinds: vec![restores], ..options() };
+        let summary = sync_with(&simulator, &database, &one).await.expect("a sync");
+        assert!(summary.is_complete(), "{summary:#?}");
+    }
+}

@@ -156,6 +156,22 @@ async fn narrow_passes_find_what_is_new_and_what_ends() {
     }
 }
 
+#[tokio::test]
+async fn a_narrow_pass_takes_what_began_in_the_second_that_it_begins_with() {
+    for database in both().await {
+        let simulator = simulate(fleet(13)).await;
+        simulator.with_world(|world| {
+            world.set_collection_secs(0, 0);
+            let hour_ago = start() - TimeDelta::hours(1) + TimeDelta::milliseconds(1);
+            for kind in [Kind::BackupTaskSession, Kind::RestoreSession] {
+                world.add_session(kind, 0, hour_ago, TimeDelta::minutes(5));
+            }
+        });
+        let summary = pass(&simulator, &database, &options(), Mode::Narrow).await.expect("a pass");
+        assert!(summary.is_complete(), "{summary:#?}");
+    }
+}
+
 /// What began within the hour is there, and whatever is there is as the source has it.
 async fn assert_recent(simulator: &Simulator, database: &Database, kind: &'static SessionKind) {
     let found = database.entity(kind.table, kind.columns, false).await;

@@ -37,7 +37,7 @@ impl Database {
 
     pub async fn postgres() -> Self {
         let server = postgres_url();
-        let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("t{}_{:x}", NEXT.fetch_add(1, Ordering::Relaxed), fastrand::u64(..));
         let mut conn = PgConnection::connect(&server).await.expect("the test's Postgres");
         sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut conn).await.expect("a database");
         let (base, _) = server.rsplit_once('/').expect("a URL with a database");
