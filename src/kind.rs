@@ -104,7 +104,8 @@ pub struct SessionKind {
     pub query: QueryNames,
     /// States of a session that has not ended.
     pub open: &'static [&'static str],
-    /// States of a session that has ended. Any other state is stored and treated as not ended.
+    /// States of a session that has ended. Any other state is stored and treated as not ended, and so is one of these
+    /// without an end time: null end times are read again until they are filled.
     pub finished: &'static [&'static str],
     /// The session that a task belongs to.
     pub parent_session: Option<ParentSession>,
@@ -127,13 +128,6 @@ impl SessionKind {
     #[must_use]
     pub const fn position(&self, name: &str) -> Option<usize> {
         position(self.columns, name)
-    }
-
-    /// Whether a session in this state with this end time will not change any more. A finished state without an
-    /// end time is still open: null end times are read again until they are filled.
-    #[must_use]
-    pub fn is_final(&self, state: &str, has_end_time: bool) -> bool {
-        has_end_time && self.finished.contains(&state)
     }
 }
 

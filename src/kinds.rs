@@ -356,16 +356,12 @@ pub mod common {
     pub const UID: usize = 0;
     /// `backup_server_uid`
     pub const BACKUP_SERVER_UID: usize = 1;
-    /// `name`
-    pub const NAME: usize = 2;
     /// `creation_time`
     pub const CREATION_TIME: usize = 3;
     /// `end_time`
     pub const END_TIME: usize = 4;
     /// `state`
     pub const STATE: usize = 5;
-    /// `result`
-    pub const RESULT: usize = 6;
 }
 
 /// The build fails when an entry names a column that it does not have, or begins otherwise than all others.

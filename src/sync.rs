@@ -38,8 +38,8 @@ mod writer;
 
 pub use error::Error;
 pub use history::HistoryRange;
-pub use read::{Page, Scope};
-pub use window::Window;
+
+use window::Window;
 
 use read::Reader;
 use writer::Writer;

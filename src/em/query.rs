@@ -15,8 +15,6 @@ pub const MAX_URL: usize = 2000;
 pub enum Op {
     /// `==`
     Equal,
-    /// `!=`
-    NotEqual,
     /// `<`
     Less,
     /// `>=`
@@ -58,25 +56,12 @@ impl Filter {
         Self::Any(uids.iter().map(|uid| Self::Compare(property, Op::Equal, Operand::Uid(*uid))).collect())
     }
 
-    /// This and that.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        match self {
-            Self::All(mut all) => {
-                all.push(other);
-                Self::All(all)
-            }
-            one => Self::All(vec![one, other]),
-        }
-    }
-
     fn write(&self, out: &mut String) {
         match self {
             Self::Compare(property, op, operand) => {
                 out.push_str(property);
                 out.push_str(match op {
                     Op::Equal => "==",
-                    Op::NotEqual => "!=",
                     Op::Less => "<",
                     Op::GreaterOrEqual => ">=",
                 });
@@ -210,15 +195,17 @@ mod tests {
              CreationTime<\"2025-08-15T00:00:00Z\""
         );
         assert_eq!(
-            Filter::states(&["InProgress", "Pending"])
-                .and(Filter::Compare("CreationTime", Op::Less, second("2025-08-15")))
-                .to_string(),
+            Filter::All(vec![
+                Filter::states(&["InProgress", "Pending"]),
+                Filter::Compare("CreationTime", Op::Less, second("2025-08-15"))
+            ])
+            .to_string(),
             "(State==InProgress,State==Pending);CreationTime<\"2025-08-15T00:00:00Z\""
         );
     }
 
     #[test]
-    fn urls_are_encoded_and_thirty_five_uids_fit() {
+    fn urls_are_encoded_and_thirty_uids_fit() {
         let base = Url::parse("https://em.example.org:9398/api/").expect("a URL");
         let uids: Vec<Uuid> = (0..30).map(Uuid::from_u128).collect();
         let query = Query {

@@ -14,7 +14,7 @@ pub(super) const SERVERS_A_REQUEST: usize = 12;
 
 /// One server's part of a scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Start {
+pub(super) struct Start {
     /// The server; nil for rows that name none.
     pub server: Uuid,
     /// Where its scan has to begin.

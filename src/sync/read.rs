@@ -14,7 +14,7 @@ use crate::store::{Commit, Field};
 
 /// Which rows of a window are asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// All of them.
     All,
     /// Those of these servers, of each from its own start on.
@@ -29,7 +29,7 @@ pub enum Scope {
 
 /// What one answer gave.
 #[derive(Debug)]
-pub enum Page {
+pub(super) enum Page {
     /// Everything that was asked for.
     Whole(Box<Decoded>),
     /// More than a page.

@@ -12,7 +12,7 @@ pub(super) const AIM: u32 = 85;
 
 /// A stretch of time, from its first second up to, but without, its last; open at the end where `to` is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     /// The first second.
     pub from: DateTime<Utc>,
     /// The second after the last.
@@ -22,26 +22,26 @@ pub struct Window {
 impl Window {
     /// From this second on.
     #[must_use]
-    pub fn since(from: DateTime<Utc>) -> Self {
+    pub(super) fn since(from: DateTime<Utc>) -> Self {
         Self { from: floor_second(from), to: None }
     }
 
     /// Whether the time is inside.
     #[must_use]
-    pub fn contains(&self, time: DateTime<Utc>) -> bool {
+    pub(super) fn contains(&self, time: DateTime<Utc>) -> bool {
         time >= self.from && self.to.is_none_or(|to| time < to)
     }
 
     /// Whether it cannot be cut any more.
     #[must_use]
-    pub fn is_one_second(&self) -> bool {
+    pub(super) fn is_one_second(&self) -> bool {
         self.to.is_some_and(|to| to - self.from <= SECOND)
     }
 
     /// Cuts it in two, the newer part first, where the answer to it shows that the newer part fits a page: below the
     /// oldest row of a page that came newest first. Without that, in the middle; beyond now, in doubling steps.
     #[must_use]
-    pub fn cut(self, oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> (Self, Self) {
+    pub(super) fn cut(self, oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> (Self, Self) {
         let at = oldest
             .map(floor_second)
             .into_iter()
@@ -66,7 +66,7 @@ impl Window {
 
     /// Cuts a piece of this width off its newer end; what is left, if anything, comes second.
     #[must_use]
-    pub fn newest(self, width: Option<TimeDelta>, now: DateTime<Utc>) -> (Self, Option<Self>) {
+    pub(super) fn newest(self, width: Option<TimeDelta>, now: DateTime<Utc>) -> (Self, Option<Self>) {
         let end = self.to.unwrap_or(floor_second(now));
         match width.map(|width| floor_second(end - width)) {
             Some(at) if at > self.from => {
