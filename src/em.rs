@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 
 use crate::clock::{Clock, ServerClock};
 use crate::config::ManagerSettings;
+use crate::decode::decode;
+use crate::kind::Entity;
 
 mod auth;
 mod document;
@@ -28,6 +30,7 @@ pub use error::{Error, Failure, Rejection};
 pub use query::Query;
 
 use auth::Auth;
+use query::Filter;
 
 /// Requests in flight at once: Enterprise Manager serves people too.
 const IN_FLIGHT: usize = 2;
@@ -229,6 +232,21 @@ impl Client {
             };
             self.pause(failure, &mut failures, retry_after, &query.to_string()).await?;
         }
+    }
+
+    /// How many rows there are. With one row a page, the number of pages says so; a server may grant a larger page than
+    /// asked for, and then all that fits it has come.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn count(&self, entity: Entity, filter: Option<Filter>) -> Result<u64, Error> {
+        let query = Query { kind: entity.name, filter, sort: None, page_size: 1, page: 1 };
+        let accept = |body: &[u8]| {
+            let decoded = decode(entity, body)?;
+            let pages = u64::from(decoded.paging.pages);
+            Ok(if pages > 1 { pages } else { decoded.records as u64 })
+        };
+        self.query(&query, accept).await
     }
 
     /// Ends the logon session, if there is one and it is ours. Failing is worth a warning, no more: it ends by itself.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::batch::Batch;
 use crate::decode::Reject;
 use crate::kind::{Entity, SessionKind};
+use crate::kinds::common;
 
 mod commit;
 mod database;
@@ -47,6 +48,15 @@ impl Field {
         match self {
             Self::Creation => "creation",
             Self::End => "end",
+        }
+    }
+
+    /// The position of its column, which is the same in every session type.
+    #[must_use]
+    pub const fn column(self) -> usize {
+        match self {
+            Self::Creation => common::CREATION_TIME,
+            Self::End => common::END_TIME,
         }
     }
 }

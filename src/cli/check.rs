@@ -7,9 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{Exit, print, work};
 use crate::config::{ManagerSettings, Settings};
-use crate::decode::decode;
-use crate::em::{Client, Error, Limits, Query};
-use crate::kind::Entity;
+use crate::em::{Client, Error, Limits};
 use crate::kinds::PARENTS;
 use crate::store;
 
@@ -86,7 +84,7 @@ async fn check_manager(manager: &ManagerSettings, settings: &Settings, findings:
         Some(_) => findings.good(format!("{name}: its clock agrees with this machine's")),
         None => findings.good(format!("{name}: it does not tell the time; this machine's clock is used")),
     }
-    match count(&client, PARENTS[0]).await {
+    match client.count(PARENTS[0], None).await {
         Ok(0) => findings.bad(
             format!("{name}: the account sees no backup server: give it a role with the servers in its scope"),
             Exit::Incomplete,
@@ -95,7 +93,7 @@ async fn check_manager(manager: &ManagerSettings, settings: &Settings, findings:
         Err(error) => findings.bad(format!("{name}: the backup servers cannot be listed: {error}"), exit(&error)),
     }
     for kind in &settings.sync.kinds {
-        match count(&client, kind.entity()).await {
+        match client.count(kind.entity(), None).await {
             Ok(rows) => findings.good(format!("{name}: {} has {rows} rows", kind.name)),
             Err(Error::BadRequest { status: 400, .. }) => {
                 findings.good(format!("{name}: {} is not known to this Enterprise Manager", kind.name));
@@ -104,18 +102,6 @@ async fn check_manager(manager: &ManagerSettings, settings: &Settings, findings:
         }
     }
     client.log_off().await;
-}
-
-/// With one row a page, the number of pages is the number of rows.
-async fn count(client: &Client, entity: Entity) -> Result<u64, Error> {
-    let query = Query { kind: entity.name, filter: None, sort: None, page_size: 1, page: 1 };
-    client
-        .query(&query, |body| {
-            let decoded = decode(entity, body)?;
-            let pages = u64::from(decoded.paging.pages);
-            Ok(if pages > 1 { pages } else { decoded.records as u64 })
-        })
-        .await
 }
 
 async fn check_database(settings: &Settings, findings: &mut Findings) {

@@ -11,8 +11,8 @@ use super::scan::Scan;
 use super::streams::{density, first_end_mark};
 use super::{Error, Greatest, Progress, Window, open};
 use crate::config;
+use crate::em::Client;
 use crate::em::query::{Filter, Op, Operand};
-use crate::em::{Client, Query};
 use crate::kind::SessionKind;
 use crate::store::{Backfill, Field, Mark};
 use crate::timestamp::floor_second;
@@ -191,26 +191,15 @@ fn gaps(window: Window, done: &[Backfill]) -> Vec<Window> {
     gaps
 }
 
-/// How many rows a kind has in a range: with one row a page, the number of pages says so.
+/// How many rows a kind has in a range.
 pub(super) async fn count(client: &Client, kind: &SessionKind, range: HistoryRange) -> Result<u64, Error> {
     let creation = kind.query.creation;
-    let query = Query {
-        kind: kind.name,
-        filter: Some(Filter::All(vec![
-            Filter::Compare(creation, Op::GreaterOrEqual, Operand::Second(range.since)),
-            Filter::Compare(creation, Op::Less, Operand::Second(range.until)),
-        ])),
-        sort: None,
-        page_size: 1,
-        page: 1,
-    };
-    let entity = kind.entity();
-    let counted = client.query(&query, |body| {
-        let decoded = crate::decode::decode(entity, body)?;
-        // A server may grant a larger page than asked for; then all that fits it has come.
-        Ok(if decoded.paging.pages > 1 { u64::from(decoded.paging.pages) } else { decoded.records as u64 })
-    });
-    counted.await.map_err(|source| Error::Read { kind: kind.name, window: "counting".to_owned(), source })
+    let filter = Filter::All(vec![
+        Filter::Compare(creation, Op::GreaterOrEqual, Operand::Second(range.since)),
+        Filter::Compare(creation, Op::Less, Operand::Second(range.until)),
+    ]);
+    let counted = client.count(kind.entity(), Some(filter)).await;
+    counted.map_err(|source| Error::Read { kind: kind.name, window: "counting".to_owned(), source })
 }
 
 #[cfg(test)]

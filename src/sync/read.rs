@@ -298,10 +298,7 @@ fn check_inside(
     window: Window,
     open: &[&str],
 ) -> Result<(), Rejection> {
-    let column = match field {
-        Field::Creation => common::CREATION_TIME,
-        Field::End => common::END_TIME,
-    };
+    let column = field.column();
     let batch = &decoded.batch;
     for row in 0..batch.len() {
         let time = batch.time_at(column, row);
@@ -335,7 +332,7 @@ const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// The oldest time of a page, if the page came newest first as asked.
 fn oldest_of_descending(decoded: &Decoded, field: Field) -> Option<DateTime<Utc>> {
-    let column = if field == Field::Creation { common::CREATION_TIME } else { common::END_TIME };
+    let column = field.column();
     let batch = &decoded.batch;
     let mut oldest: Option<DateTime<Utc>> = None;
     for row in 0..batch.len() {

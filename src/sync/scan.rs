@@ -109,7 +109,7 @@ impl Scan {
 
     /// Takes note of rows' servers and times.
     pub(super) fn count(&mut self, batch: &Batch) {
-        let column = if self.field == Field::Creation { common::CREATION_TIME } else { common::END_TIME };
+        let column = self.field.column();
         for row in 0..batch.len() {
             let server = batch.uid_at(common::BACKUP_SERVER_UID, row).unwrap_or_default();
             *self.rows.entry(server).or_default() += 1;
