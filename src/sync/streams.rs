@@ -240,6 +240,7 @@ fn risen(
                 until: now,
                 first_marks: None,
                 finished_at: Some(now),
+                floor: None,
             });
             continue;
         };
