@@ -30,7 +30,7 @@ pub use error::{Error, Failure, Rejection};
 pub use query::Query;
 
 use auth::Auth;
-use query::Filter;
+use query::{Filter, Form};
 
 /// Requests in flight at once: Enterprise Manager serves people too.
 const IN_FLIGHT: usize = 2;
@@ -240,7 +240,7 @@ impl Client {
     /// # Errors
     /// As [`Client::query`].
     pub async fn count(&self, entity: Entity, filter: Option<Filter>) -> Result<u64, Error> {
-        let query = Query { kind: entity.name, filter, sort: None, page_size: 1, page: 1 };
+        let query = Query { kind: entity.name, form: Form::Entities, filter, sort: None, page_size: 1, page: 1 };
         let accept = |body: &[u8]| {
             let decoded = decode(entity, body)?;
             let pages = u64::from(decoded.paging.pages);

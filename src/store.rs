@@ -3,6 +3,7 @@
 //! Callers see [`Store`]; nothing outside this module knows SQL. Text that both dialects share is in `store/sql.rs`,
 //! what differs (pools, binding, bulk upserts, locking) in `store/postgres.rs` and `store/sqlite.rs`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -145,6 +146,8 @@ pub struct Commit {
     pub backfills: Vec<Backfill>,
     /// Rows that were asked for by UID.
     pub rereads: Vec<Reread>,
+    /// Rows of the batch that are to be stored as running again though they are stored as ended.
+    pub reopened: Vec<Uuid>,
     /// What a sweep found, and how far it is.
     pub sweep: Option<SweepStep>,
     /// The source went back: marks fall to this floor, and history is read again down to it.
@@ -168,6 +171,7 @@ impl Commit {
             marks: Vec::new(),
             backfills: Vec::new(),
             rereads: Vec::new(),
+            reopened: Vec::new(),
             sweep: None,
             rewind: None,
             unless_changed_since: None,
@@ -255,6 +259,9 @@ pub trait Store: Send + Sync {
     /// Parent sessions that tasks of this kind refer to, that are not stored, and that were never asked for.
     async fn unseen_parent_sessions(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Uuid>>;
 
+    /// The names of all backup servers that have one.
+    async fn server_names(&self) -> Result<HashMap<Uuid, String>>;
+
     /// The newest sweeps of one kind, newest first.
     async fn sweeps(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Sweep>>;
 
@@ -271,12 +278,14 @@ pub trait Store: Send + Sync {
     /// How the rows of a batch compare with what is stored; those that are not stored are left out.
     async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>>;
 
-    /// Rows that this many sweeps in a row have doubted, oldest first, and when the last of those sweeps began.
+    /// Rows that this many sweeps in a row have doubted, oldest first, with the time of the first; `swept_at` names the
+    /// last of those sweeps by its beginning.
     async fn doubts(
         &self,
         em_id: i64,
         entity: Entity,
         doubt: Doubt,
+        swept_at: Option<DateTime<Utc>>,
         least_sweeps: i64,
         limit: u32,
     ) -> Result<Vec<(StoredRow, DateTime<Utc>)>>;

@@ -52,10 +52,9 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
         let fresh = unknown_parents(&commit.batch, is_known);
         insert_stubs(&mut tx, commit, &fresh, now).await?;
         seen.extend(fresh.into_iter().map(|(link, uid, _)| (link.table, uid)));
-        let reopened = commit.sweep.as_ref().map_or(&[][..], |step| step.reopened.as_slice());
-        let before = transition::before(&mut tx, commit, reopened).await?;
-        if !reopened.is_empty() {
-            sweep::reopen(&mut tx, commit, reopened, now).await?;
+        let before = transition::before(&mut tx, commit).await?;
+        if !commit.reopened.is_empty() {
+            sweep::reopen(&mut tx, commit, now).await?;
         }
         let count = upsert(&mut tx, commit, now).await?;
         transition::record(&mut tx, commit, &before, now).await?;

@@ -1,5 +1,7 @@
 //! Pools, transactions, values and rows of both databases behind one face, so that a statement is written once.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
@@ -274,6 +276,10 @@ impl Store for SqlStore {
         super::read::unseen_parent_sessions(&mut self.begin_read().await?, em_id, kind).await
     }
 
+    async fn server_names(&self) -> Result<HashMap<Uuid, String>> {
+        super::read::server_names(&mut self.begin_read().await?).await
+    }
+
     async fn sweeps(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Sweep>> {
         super::sweep::sweeps(&mut self.begin_read().await?, em_id, kind.name).await
     }
@@ -298,10 +304,11 @@ impl Store for SqlStore {
         em_id: i64,
         entity: Entity,
         doubt: Doubt,
+        swept_at: Option<DateTime<Utc>>,
         least_sweeps: i64,
         limit: u32,
     ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
-        super::sweep::doubts(&mut self.begin_read().await?, em_id, entity, doubt, least_sweeps, limit).await
+        super::sweep::doubts(&mut self.begin_read().await?, em_id, entity, doubt, swept_at, least_sweeps, limit).await
     }
 
     async fn marked_by_day(

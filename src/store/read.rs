@@ -1,5 +1,7 @@
 //! What a pass reads before it asks the source.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -16,6 +18,11 @@ pub(super) async fn manager_since(tx: &mut Tx, name: &str) -> Result<Option<Date
 pub(super) async fn went_back_at(tx: &mut Tx, em_id: i64) -> Result<Option<DateTime<Utc>>> {
     let rows = tx.query("select went_back_at from enterprise_managers where id = $1", vec![em_id.into()]).await?;
     rows.first().map_or(Ok(None), |row| row.maybe_time(0))
+}
+
+pub(super) async fn server_names(tx: &mut Tx) -> Result<HashMap<Uuid, String>> {
+    let rows = tx.query("select uid, name from backup_servers where name is not null", vec![]).await?;
+    rows.iter().map(|row| Ok((row.uid(0)?, row.text(1)?.unwrap_or_default()))).collect()
 }
 
 pub(super) async fn servers(tx: &mut Tx, em_id: i64) -> Result<Vec<Uuid>> {

@@ -114,7 +114,7 @@ pub struct SweepStep {
     pub absent: Vec<Uuid>,
     /// Rows stored as ended that the source shows running.
     pub reverted: Vec<Uuid>,
-    /// Those of them that are to be stored as running again.
+    /// Those of them that were stored as running again.
     pub reopened: Vec<Uuid>,
     /// Rows that the source provably no longer has.
     pub gone: Vec<Uuid>,
@@ -242,12 +242,13 @@ pub(super) async fn newest_rows(
     rows.iter().map(stored_row).collect()
 }
 
-/// Rows that sweeps doubt: how often in a row, and when the last of them began.
+/// Rows that so many sweeps in a row doubt, the last of them the one that began then, and since when they do.
 pub(super) async fn doubts(
     tx: &mut Tx,
     em_id: i64,
     entity: Entity,
     doubt: Doubt,
+    swept_at: Option<DateTime<Utc>>,
     least_sweeps: i64,
     limit: u32,
 ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
@@ -257,11 +258,14 @@ pub(super) async fn doubts(
         false => ("t.uid".to_owned(), "t.first_seen_at"),
     };
     let statement = format!(
-        "select t.uid, {server}, {created}, d.swept_at from sync_doubts d join {table} t on t.uid = d.uid\n\
-         where d.em_id = $1 and d.kind = $2 and d.doubt = $3 and d.sweeps >= $4 order by {created}, t.uid limit {limit}",
+        "select t.uid, {server}, {created}, d.seen_at from sync_doubts d join {table} t on t.uid = d.uid\n\
+         where d.em_id = $1 and d.kind = $2 and d.doubt = $3 and d.sweeps >= $4 and d.swept_at >= $5 and d.swept_at <= $6\n\
+         order by {created}, t.uid limit {limit}",
         table = entity.table,
     );
-    let values = vec![em_id.into(), entity.name.into(), doubt.name().into(), least_sweeps.into()];
+    let (least, most) = swept_at.map_or((DateTime::UNIX_EPOCH, super::commit::FAR_FUTURE), |at| (at, at));
+    let values =
+        vec![em_id.into(), entity.name.into(), doubt.name().into(), least_sweeps.into(), least.into(), most.into()];
     let rows = tx.query(&statement, values).await?;
     rows.iter().map(|row| Ok((stored_row(row)?, row.time(3)?))).collect()
 }
@@ -475,13 +479,13 @@ async fn mark_gone(tx: &mut Tx, commit: &Commit, gone: &[Uuid]) -> Result<()> {
 }
 
 /// Rows that two sweeps saw running again lose their end, so that they may be stored as the source has them.
-pub(super) async fn reopen(tx: &mut Tx, commit: &Commit, reopened: &[Uuid], now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn reopen(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<()> {
     let statement = format!(
         "update {} set end_time = null, updated_at = $1 where uid in ({})",
         commit.batch.entity.table,
         sql::uid_list(tx.dialect(), 2)
     );
-    tx.execute(&statement, vec![now.into(), Value::Uids(reopened.to_vec())]).await?;
+    tx.execute(&statement, vec![now.into(), Value::Uids(commit.reopened.clone())]).await?;
     Ok(())
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Before {
 
 /// The rows of a commit whose changes belong to the trail: those that are open here, those that have a trail, and
 /// those that are to be opened again.
-pub(super) async fn before(tx: &mut Tx, commit: &Commit, reopened: &[Uuid]) -> Result<Vec<Before>> {
+pub(super) async fn before(tx: &mut Tx, commit: &Commit) -> Result<Vec<Before>> {
     let Some(kind) = commit.session.filter(|_| !commit.batch.is_empty()) else {
         return Ok(Vec::new());
     };
@@ -46,7 +46,7 @@ pub(super) async fn before(tx: &mut Tx, commit: &Commit, reopened: &[Uuid]) -> R
     );
     let recent = super::sweep::lately_ended(batch, commit.seen_at - AFTER_THE_END);
     let values =
-        vec![oldest.into(), newest.into(), Value::Uids(recent), kind.name.into(), Value::Uids(reopened.to_vec())];
+        vec![oldest.into(), newest.into(), Value::Uids(recent), kind.name.into(), Value::Uids(commit.reopened.clone())];
     let coming: std::collections::HashSet<Uuid> = batch.uids().collect();
     let mut found = Vec::new();
     for row in tx.query(&statement, values).await? {
