@@ -155,7 +155,7 @@ impl Syncer {
     ) -> Result<SweepSummary, Error> {
         let started_at = match self.round(scope, options).await? {
             Some((started_at, false)) => started_at,
-            _ => self.client.now(),
+            _ => self.new_round(options).await?,
         };
         let order = Order { scope, since: None, stores: true, counts: false, started_at };
         self.run_sweep(order, options, requests).await
@@ -172,7 +172,7 @@ impl Syncer {
         repair: bool,
         options: &Options,
     ) -> Result<SweepSummary, Error> {
-        let started_at = self.client.now();
+        let started_at = self.new_round(options).await?;
         let order = Order { scope: SweepScope::Verify, since, stores: repair, counts: true, started_at };
         self.run_sweep(order, options, None).await
     }
@@ -203,14 +203,30 @@ impl Syncer {
         Ok(None)
     }
 
+    /// The beginning of a new round, which tells it from all others.
+    async fn new_round(&self, options: &Options) -> Result<DateTime<Utc>, Error> {
+        let mut taken = HashSet::new();
+        for kind in &options.kinds {
+            taken.extend(self.store.sweeps(self.em_id, kind).await?.into_iter().map(|sweep| sweep.started_at));
+        }
+        let mut started_at = self.client.now();
+        while taken.contains(&started_at) {
+            started_at += TimeDelta::microseconds(1);
+        }
+        Ok(started_at)
+    }
+
     /// When the last round of that scope began, over all kinds, and whether it is done. A round that was given up long
     /// ago counts as done.
     async fn round(&self, scope: SweepScope, options: &Options) -> Result<Option<(DateTime<Utc>, bool)>, Error> {
+        let now = self.client.now();
         let mut rounds: Vec<Option<Sweep>> = Vec::new();
         for kind in &options.kinds {
             if floor(self.store.as_ref(), self.em_id, kind).await?.is_some() {
                 let sweeps = self.store.sweeps(self.em_id, kind).await?;
-                rounds.push(sweeps.into_iter().find(|sweep| sweep.scope == scope));
+                // A clock that has been set back since must not keep sweeps waiting for it.
+                let is_past = |sweep: &Sweep| sweep.started_at < now + TimeDelta::hours(1);
+                rounds.push(sweeps.into_iter().find(|sweep| sweep.scope == scope && is_past(sweep)));
             }
         }
         let Some(newest) = rounds.iter().flatten().map(|sweep| sweep.started_at).max() else {
@@ -219,7 +235,7 @@ impl Syncer {
         let is_done = |sweep: &Option<Sweep>| {
             sweep.as_ref().is_some_and(|sweep| sweep.started_at == newest && sweep.finished_at.is_some())
         };
-        Ok(Some((newest, self.client.now() - newest > STALE || rounds.iter().all(is_done))))
+        Ok(Some((newest, now - newest > STALE || rounds.iter().all(is_done))))
     }
 
     async fn first_history(&self, options: &Options) -> Result<Option<DateTime<Utc>>, Error> {

@@ -12,5 +12,6 @@ mod input;
 mod program;
 mod stores;
 mod support;
+mod sweeps;
 mod sync;
 mod tls;
