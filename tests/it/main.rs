@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod faults;
 mod histories;
+mod hostile;
 mod input;
 mod program;
 mod stores;
