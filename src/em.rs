@@ -378,10 +378,7 @@ impl Client {
         // Between half and all of it, so that clients that failed together do not come back together.
         let pause = retry_after.unwrap_or_else(|| growing.mul_f64(0.5 + fastrand::f64() / 2.0));
         tries.spent += pause;
-        if tries.failures >= self.limits.tries
-            || tries.costly >= COSTLY_TRIES
-            || tries.spent >= self.limits.all_tries
-        {
+        if tries.failures >= self.limits.tries || tries.costly >= COSTLY_TRIES || tries.spent >= self.limits.all_tries {
             if let Failure::Foreign(what) = failure {
                 return Err(Error::NotEnterpriseManager { url: self.base.to_string(), what });
             }

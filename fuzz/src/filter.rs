@@ -70,9 +70,7 @@ impl Row {
                         let of = if *property == kind.query.creation { Some(self.creation) } else { self.end };
                         of.map(|of| of.cmp(&timestamp::floor_second(*time)))
                     }
-                    Operand::Word(word) => {
-                        Some(if self.state == *word { Ordering::Equal } else { Ordering::Greater })
-                    }
+                    Operand::Word(word) => Some(if self.state == *word { Ordering::Equal } else { Ordering::Greater }),
                 };
                 order.is_some_and(|order| match op {
                     Op::Equal => order.is_eq(),

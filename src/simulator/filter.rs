@@ -97,7 +97,8 @@ pub(super) fn parse(of: QueryType, text: &str) -> Result<Expr, String> {
 pub fn passes(kind: Kind, filter: &str, row: &[(&str, &str)]) -> Result<bool, String> {
     let of = QueryType::Session(kind);
     let values = row.iter().map(|(name, text)| {
-        let field = of.field(name).ok_or_else(|| format!("Property [{name}] is not defined for type [{}]", of.name()))?;
+        let field =
+            of.field(name).ok_or_else(|| format!("Property [{name}] is not defined for type [{}]", of.name()))?;
         Ok((field, literal(of, field, text)?))
     });
     let values: Vec<(Field, Value)> = values.collect::<Result<_, String>>()?;

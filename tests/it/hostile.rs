@@ -27,14 +27,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// Bounds that a test can wait for.
 fn short() -> Limits {
-    Limits {
-        answer: MS(1500),
-        silence: MS(400),
-        slow_start: MS(300),
-        tries: 3,
-        all_tries: MS(2500),
-        ..limits()
-    }
+    Limits { answer: MS(1500), silence: MS(400), slow_start: MS(300), tries: 3, all_tries: MS(2500), ..limits() }
 }
 
 /// One pass over one kind: how it ended, in one line where it failed.
@@ -200,7 +193,8 @@ async fn no_redirect_is_followed_from_anywhere_to_anywhere() {
             }
         }
     }
-    let harm = Harm::Answer { status: "302 Found", headers: format!("Location: http://{to}/\r\n"), body: String::new() };
+    let harm =
+        Harm::Answer { status: "302 Found", headers: format!("Location: http://{to}/\r\n"), body: String::new() };
     suffer(Step::LogOff, harm, short()).await.expect("a log-off that fails is a warning");
     assert_eq!(sink.visits(), 0);
 }
