@@ -17,7 +17,7 @@ use crate::support::world::{assert_equal, limits, manager_at, options, simulate,
 
 mod bodies;
 mod corpus;
-mod elsewhere;
+pub mod elsewhere;
 mod server;
 
 use elsewhere::{Misleading, Sink};

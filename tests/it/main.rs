@@ -11,6 +11,7 @@ mod histories;
 mod hostile;
 mod input;
 mod program;
+mod secrets;
 mod stores;
 mod support;
 mod sync;
