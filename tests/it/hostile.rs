@@ -156,7 +156,11 @@ async fn the_program_stays_small_whatever_comes() {
         let server = Hostile::start(at, harm.clone()).await;
         let place = Place::new("demo");
         let database = Database::sqlite();
-        let mut child = start_program(place.against(&server.url, &database, &["sync"]));
+        let mut child = start_program(place.against(
+            &server.url,
+            &database,
+            &["sync", "--kind", "RestoreSession", "--kind", "BackupJobSession"],
+        ));
         let peak = peak_memory_kib(&mut child).await;
         let ended = wait(child).await;
         assert!(peak < 128 * 1024, "{harm:?} at {at:?}: {peak} KiB\n{ended:?}");

@@ -29,9 +29,9 @@ fn check(dice: &mut Dice<'_>) {
         let text = row.xml(dice, entity);
         body.push_str(&text);
         if row.is_broken {
-            broken.push(text)
+            broken.push(text);
         } else {
-            expected.push(row)
+            expected.push(row);
         }
         body.push_str(dice.noise());
     }
@@ -133,7 +133,7 @@ impl Row {
             let value = self.values.get(column.name);
             match (column.source, value) {
                 (Source::Attr(name), Some(value)) => {
-                    attributes.push(format!("{name}={}", dice.attribute(value, column.ty)))
+                    attributes.push(format!("{name}={}", dice.attribute(value, column.ty)));
                 }
                 (Source::Elem(name), None) => children.push(dice.nothing(name)),
                 (Source::Elem(name), Some(value)) => {
