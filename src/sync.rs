@@ -14,6 +14,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ use crate::config::{Backfill, ManagerSettings};
 use crate::em::Client;
 use crate::escape;
 use crate::kind::SessionKind;
-use crate::store::{Counts, Pass, Store};
+use crate::store::{self, Counts, Pass, Store};
 
 mod error;
 mod history;
@@ -33,11 +34,13 @@ mod read;
 mod scan;
 mod second;
 mod streams;
+mod turn;
 mod window;
 mod writer;
 
 pub use error::Error;
 pub use history::HistoryRange;
+pub use turn::Turns;
 
 use window::Window;
 
@@ -144,6 +147,7 @@ pub struct Syncer {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     em_id: i64,
+    turns: Turns,
     /// Ends the pass between two windows.
     pub cancel: CancellationToken,
 }
@@ -156,6 +160,8 @@ struct Context<'a> {
     writer: &'a Writer,
     options: &'a Options,
     cancel: &'a CancellationToken,
+    /// Shared by what is under way; see [`Turns::share`].
+    gate: &'a RwLock<()>,
     em_id: i64,
     servers: Vec<Uuid>,
 }
@@ -183,7 +189,8 @@ impl Syncer {
         };
         let newest = versions.iter().max_by_key(|name| version_number(name)).map(String::as_str);
         let em_id = store.manager(&settings.name, client.base().as_str(), newest, clock.now()).await?;
-        Ok(Self { client, store, clock, em_id, cancel })
+        let turns = Turns::new(store.clone(), clock.clone(), em_id, cancel.clone());
+        Ok(Self { client, store, clock, em_id, turns, cancel })
     }
 
     /// The client, for its clock and its counters.
@@ -192,13 +199,33 @@ impl Syncer {
         &self.client
     }
 
-    /// Does one pass. A kind that fails does not stop the others; a database or an account that fails stops all.
+    /// From now on it leads: it keeps its turn between passes, and stands by while another instance leads.
+    #[must_use]
+    pub fn leading(mut self) -> Self {
+        self.turns.lead();
+        self
+    }
+
+    /// Lets time pass between two passes. Whoever waits for the turn has it meanwhile.
+    pub async fn rest(&self, pause: std::time::Duration) {
+        self.turns.rest(pause).await;
+    }
+
+    /// Waits for its turn and does one pass. A kind that fails does not stop the others; a database or an account that fails stops all.
     ///
     /// # Errors
     /// Only what stops all.
     pub async fn pass(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
+        self.turns.take().await?;
+        let outcome = self.pass_in_turn(mode, options).await;
+        self.turns.end_pass(matches!(outcome, Err(Error::Store(store::Error::Fenced { .. })))).await;
+        outcome
+    }
+
+    async fn pass_in_turn(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
         let before = self.client.requests();
         let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
+        let gate = RwLock::default();
         let mut context = Context {
             client: &self.client,
             store: self.store.as_ref(),
@@ -206,10 +233,14 @@ impl Syncer {
             writer: &writer,
             options,
             cancel: &self.cancel,
+            gate: &gate,
             em_id: self.em_id,
             servers: Vec::new(),
         };
-        let outcome = self.run_parts(mode, &mut context).await;
+        let outcome = tokio::select! {
+            outcome = self.run_parts(mode, &mut context) => outcome,
+            error = self.turns.share(&gate, &writer), if matches!(mode, Mode::Backfill(_)) => Err(error),
+        };
         drop(writer);
         let written = task.finish().await;
         // Of a writer and a reader that failed, the writer's failure is the cause.
@@ -239,8 +270,9 @@ impl Syncer {
         Ok(counts)
     }
 
-    /// Ends the logon session.
+    /// Ends the logon session, and the turn.
     pub async fn log_off(&self) {
+        self.turns.leave().await;
         self.client.log_off().await;
     }
 
@@ -277,6 +309,7 @@ impl Syncer {
     ) -> Result<KindOutcome, Error> {
         let started_at = self.clock.now();
         let mut reader = Reader::new(context, kind);
+        reader.enter().await;
         let result = match mode {
             Mode::Narrow => open::narrow(&mut reader).await,
             Mode::Wide => streams::wide(&mut reader).await,

@@ -1,6 +1,7 @@
 //! One read of one kind: a filter, one page, and whether that page can be believed.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::RwLockReadGuard;
 use uuid::Uuid;
 
 use super::plan::Start;
@@ -55,11 +56,19 @@ pub(super) struct Reader<'a> {
     pub(super) granted: u32,
     /// Rows newer than this were just seen, so that a list cannot be missing.
     pub(super) seen_since: Option<DateTime<Utc>>,
+    /// Its share of the turn.
+    share: Option<RwLockReadGuard<'a, ()>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(context: &'a Context<'a>, kind: &'static SessionKind) -> Self {
-        Self { context, kind, reads: 0, granted: context.options.page_size, seen_since: None }
+        Self { context, kind, reads: 0, granted: context.options.page_size, seen_since: None, share: None }
+    }
+
+    /// Keeps the turn from ending until this reader is done, or gives way.
+    pub(super) async fn enter(&mut self) {
+        self.share = None;
+        self.share = Some(self.context.gate.read().await);
     }
 
     /// A commit for this kind that stores nothing yet.
