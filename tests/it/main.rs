@@ -14,3 +14,4 @@ mod stores;
 mod support;
 mod sync;
 mod tls;
+mod writer;
