@@ -87,9 +87,16 @@ impl Turns {
         if is_fenced || !self.leads {
             self.end().await;
         }
-        if is_fenced {
-            self.leases().resign(self.em_id).await;
+        if is_fenced && self.leads {
+            self.step_down().await;
         }
+    }
+
+    /// Lets another instance lead that has taken over, which takes the locks as soon as they are free.
+    async fn step_down(&self) {
+        self.leases().resign(self.em_id).await;
+        // Interrupted or not, what comes next sees to that.
+        drop(self.pause(self.leases().length() / 8).await);
     }
 
     /// Lets time pass between two passes of a leader. Whoever wishes for the turn has it meanwhile.
@@ -140,8 +147,8 @@ impl Turns {
                 self.end_turn(&mut held).await;
             }
             if is_lost {
-                leases.resign(self.em_id).await;
                 tracing::warn!("another instance has taken over, or the lease was not renewed in time");
+                self.step_down().await;
             }
         } else if leases.leads(self.em_id).await
             && leases.take(self.em_id, false, self.clock.now()).await? == Asked::Granted
@@ -210,9 +217,9 @@ impl Turns {
 
 async fn renew(store: Arc<dyn Store>, clock: Arc<dyn Clock>, em_id: i64, leading: bool, lost: CancellationToken) {
     let length = store.leases().length();
-    let mut has_locks = true;
+    let mut has_locks = false;
     loop {
-        // A lock that is missing is one that another instance could take.
+        // A lock that is missing, as after a takeover, is one that another instance could take.
         tokio::time::sleep(if has_locks { length / 4 } else { length / 20 }).await;
         match store.leases().keep(em_id, leading, clock.now()).await {
             Ok(has_all) => has_locks = has_all,
