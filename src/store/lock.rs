@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ impl Files {
             return Ok(false);
         }
         let (path, file) = self.open(lock, em_id)?;
-        let is_free = is_free(file.try_lock(), path)?;
+        let is_free = is_free(file.try_lock(), &path)?;
         if is_free {
             self.held().insert((lock, em_id), file);
         }
@@ -136,7 +136,7 @@ impl Files {
             return Ok(true);
         }
         let (path, file) = self.open(lock, em_id)?;
-        Ok(!is_free(file.try_lock_shared(), path)?)
+        Ok(!is_free(file.try_lock_shared(), &path)?)
     }
 
     fn open(&self, lock: Lock, em_id: i64) -> Result<(PathBuf, File)> {
@@ -150,7 +150,7 @@ impl Files {
     }
 }
 
-fn is_free(tried: std::result::Result<(), TryLockError>, path: PathBuf) -> Result<bool> {
+fn is_free(tried: std::result::Result<(), TryLockError>, path: &Path) -> Result<bool> {
     match tried {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
