@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::ManagerSettings;
 use crate::em::{Client, Limits};
 use crate::escape;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::sync::{Error, Mode, Options, Summary, Syncer};
 
 /// Between two passes in which marks rise.
@@ -83,6 +83,10 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
                 daemon.interval.saturating_sub(begun.elapsed())
             }
             Err(Error::Interrupted) => break,
+            Err(error @ Error::Store(store::Error::Fenced { .. })) => {
+                tracing::warn!(em = manager.name, "{}", escape::chain(&error));
+                Duration::ZERO
+            }
             Err(error) => {
                 failures += 1;
                 // One line when it begins, one when it ends.
@@ -91,7 +95,9 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
                 }
                 if error.is_refusal() {
                     // A client that was refused stays silent; a new one may ask again, later.
-                    syncer = None;
+                    if let Some(refused) = syncer.take() {
+                        refused.log_off().await;
+                    }
                     AFTER_REFUSAL
                 } else {
                     growing_pause(&daemon, failures)
@@ -100,6 +106,10 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
         };
         // Managers that were started together need not be asked together.
         let pause = pause.mul_f64(0.9 + fastrand::f64() / 10.0);
+        if let Some(syncer) = &syncer {
+            syncer.rest(pause).await;
+            continue;
+        }
         tokio::select! {
             () = daemon.cancel.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
@@ -123,7 +133,8 @@ async fn pass(
     if syncer.is_none() {
         let client = Client::new(manager, Limits::default(), daemon.clock.clone()).map_err(Error::Source)?;
         let (store, clock) = (daemon.store.clone(), daemon.clock.clone());
-        *syncer = Some(Syncer::connect(manager, client, store, clock, daemon.cancel.clone()).await?);
+        let connected = Syncer::connect(manager, client, store, clock, daemon.cancel.clone()).await?;
+        *syncer = Some(connected.leading());
     }
     match syncer {
         Some(syncer) => syncer.pass(mode, &daemon.options).await,

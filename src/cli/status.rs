@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use chrono::{DateTime, Utc};
+
 use super::{Exit, StatusArgs, print, report, work};
 use crate::config::Settings;
 use crate::escape;
@@ -15,7 +17,7 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> anyhow::Resul
     let store = work::open(settings, Schema::Require).await?;
     let managers = store.status().await?;
     store.close().await;
-    print(|out| if args.json { write_json(out, &managers) } else { write_text(out, &managers) })?;
+    print(|out| if args.json { write_json(out, &managers) } else { write_text(out, &managers, work::clock().now()) })?;
     Ok(Exit::Done)
 }
 
@@ -23,13 +25,14 @@ fn write_json(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
     writeln!(out, "{}", escape::json(&serde_json::to_string_pretty(managers)?))
 }
 
-fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()> {
+fn write_text(out: &mut dyn Write, managers: &[ManagerStatus], now: DateTime<Utc>) -> io::Result<()> {
     if managers.is_empty() {
         return writeln!(out, "Nothing has been read yet: run `vemsync sync`.");
     }
     for manager in managers {
         let version = manager.api_version.as_deref().unwrap_or("unknown");
-        writeln!(out, "{} at {} (API {version})\n", manager.name, manager.base_url)?;
+        writeln!(out, "{} at {} (API {version})", manager.name, manager.base_url)?;
+        writeln!(out, "{}\n", writer(manager, now))?;
         let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "OUTCOME"]);
         for kind in &manager.kinds {
             let mut outcome = match &kind.last_outcome {
@@ -57,6 +60,20 @@ fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
         write_streams(out, manager)?;
     }
     Ok(())
+}
+
+fn writer(manager: &ManagerStatus, now: DateTime<Utc>) -> String {
+    match &manager.lease {
+        None => "nobody has written yet".to_owned(),
+        Some(lease) => {
+            let (holder, until) = (escape::control(&lease.holder), report::time(lease.expires_at));
+            if lease.expires_at > now {
+                format!("{holder} writes, until {until} or longer")
+            } else {
+                format!("nobody writes; the last was {holder}, until {until}")
+            }
+        }
+    }
 }
 
 fn write_streams(out: &mut dyn Write, manager: &ManagerStatus) -> io::Result<()> {

@@ -16,6 +16,7 @@ pub(super) async fn record_pass(store: &SqlStore, pass: &Pass) -> Result<()> {
     let is_idle = pass.outcome == "done" && counts.inserted + counts.updated + counts.rejected == 0;
     let outcome = if is_idle { "idle" } else { pass.outcome };
     let mut tx = store.begin().await?;
+    store.leases.check(&mut tx, pass.em_id, pass.finished_at).await?;
     if is_idle {
         let midnight = pass.started_at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         let counted = tx
@@ -72,8 +73,19 @@ pub struct ManagerStatus {
     pub base_url: String,
     /// The newest API version that it offers.
     pub api_version: Option<String>,
+    /// Who writes for it, or did last.
+    pub lease: Option<LeaseStatus>,
     /// One entry a session type.
     pub kinds: Vec<KindStatus>,
+}
+
+/// Who writes for an Enterprise Manager.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LeaseStatus {
+    /// The instance.
+    pub holder: String,
+    /// Until when, unless it renews that. In the past once it has ended.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A session type of an Enterprise Manager.
@@ -161,10 +173,19 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
             name: manager.text(1)?.unwrap_or_default(),
             base_url: manager.text(2)?.unwrap_or_default(),
             api_version: manager.text(3)?,
+            lease: lease(tx, em_id).await?,
             kinds,
         });
     }
     Ok(all)
+}
+
+async fn lease(tx: &mut Tx, em_id: i64) -> Result<Option<LeaseStatus>> {
+    let rows = tx.query("select holder, expires_at from sync_leases where em_id = $1", vec![em_id.into()]).await?;
+    let lease = |row: &super::database::Row| {
+        Ok(LeaseStatus { holder: row.text(0)?.unwrap_or_default(), expires_at: row.time(1)? })
+    };
+    rows.first().map(lease).transpose()
 }
 
 async fn streams(tx: &mut Tx, em_id: i64, kind: &str) -> Result<Vec<StreamStatus>> {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use super::read::Reader;
@@ -158,7 +159,7 @@ impl Syncer {
             _ => self.new_round(options).await?,
         };
         let order = Order { scope, since: None, stores: true, counts: false, started_at };
-        self.run_sweep(order, options, requests).await
+        self.in_turn(self.run_sweep(order, options, requests)).await
     }
 
     /// Compares everything, values too, back to `since` or to the floor of history; stores what differs if it is to be
@@ -174,7 +175,7 @@ impl Syncer {
     ) -> Result<SweepSummary, Error> {
         let started_at = self.new_round(options).await?;
         let order = Order { scope: SweepScope::Verify, since, stores: repair, counts: true, started_at };
-        self.run_sweep(order, options, None).await
+        self.in_turn(self.run_sweep(order, options, None)).await
     }
 
     /// The sweep that is due, if one is: one that was interrupted, a full one at night, a recent one every six hours.
@@ -252,8 +253,13 @@ impl Syncer {
     async fn run_sweep(&self, order: Order, options: &Options, limit: Option<u64>) -> Result<SweepSummary, Error> {
         let before = self.client.requests();
         let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
-        let context = self.context(&writer, options);
-        let outcome = self.sweep_kinds(&context, order, limit.map(|limit| before + limit)).await;
+        let gate = RwLock::default();
+        let context = self.context(&writer, &gate, options);
+        let outcome = tokio::select! {
+            outcome = self.sweep_kinds(&context, order, limit.map(|limit| before + limit)) => outcome,
+            // What a person asked for may take long; a daemon's sweep takes the time between two passes.
+            error = self.turns.share(&gate, &writer), if order.scope == SweepScope::Verify => Err(error),
+        };
         let (mut kinds, counts) = super::end(writer, task, outcome).await?;
         for kind in &mut kinds {
             kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
@@ -440,6 +446,8 @@ impl State {
             if is_used_up(reader.context, until) {
                 return Ok(());
             }
+            // Another instance may have the turn here.
+            reader.enter().await;
             slice::compare(reader, self).await?;
         }
         let gone = proof::prove(reader, self).await?;

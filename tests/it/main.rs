@@ -17,3 +17,4 @@ mod support;
 mod sweeps;
 mod sync;
 mod tls;
+mod writer;

@@ -219,6 +219,8 @@ async fn run_well(runs: &mut Runs, good: &[(&str, &str)]) {
         &["sync", "--page-size", "50"],
         &["backfill", "--since", "2025-06-01"],
         &["backfill", "--since", "2025-05-25", "--dry-run"],
+        &["verify", "--repair"],
+        &["verify", "--json"],
         &["status"],
         &["status", "--json"],
         &["rejects", "list"],
