@@ -55,10 +55,11 @@ impl Turns {
     /// If the database cannot be used, or if the waiting is interrupted.
     pub async fn take(&self) -> Result<(), Error> {
         let mut held = self.held.lock().await;
-        if held.as_ref().is_some_and(|turn| !turn.lost.is_cancelled()) {
-            return Ok(());
+        match &*held {
+            Some(turn) if turn.lost.is_cancelled() => self.give_up(&mut held).await,
+            Some(_) => return Ok(()),
+            None => {}
         }
-        self.end_turn(&mut held).await;
         if self.leads {
             self.stand_by().await?;
         }
@@ -142,13 +143,10 @@ impl Turns {
         let mut held = self.held.lock().await;
         let leases = self.leases();
         if let Some(turn) = &*held {
-            let is_lost = turn.lost.is_cancelled();
-            if is_lost || leases.is_wished(self.em_id).await? {
+            if turn.lost.is_cancelled() {
+                self.give_up(&mut held).await;
+            } else if leases.is_wished(self.em_id).await? {
                 self.end_turn(&mut held).await;
-            }
-            if is_lost {
-                tracing::warn!("another instance has taken over, or the lease was not renewed in time");
-                self.step_down().await;
             }
         } else if leases.leads(self.em_id).await
             && leases.take(self.em_id, false, self.clock.now()).await? == Asked::Granted
@@ -156,6 +154,15 @@ impl Turns {
             *held = Some(self.begin());
         }
         Ok(())
+    }
+
+    /// Ends a turn that was lost between two passes.
+    async fn give_up(&self, held: &mut Option<Turn>) {
+        tracing::warn!("another instance has taken over, or the lease was not renewed in time");
+        self.end_turn(held).await;
+        if self.leads {
+            self.step_down().await;
+        }
     }
 
     /// Waits until no other instance leads.

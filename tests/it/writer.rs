@@ -415,7 +415,12 @@ async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes()
         // The second does not know what came meanwhile before its next pass; the first must not be the one to tell.
         signal(&first, "CONT");
         tokio::time::sleep(Duration::from_secs(4)).await;
-        assert!(holder(&database).await.starts_with(&name(&second)));
+        let (found, expected) = (holder(&database).await, name(&second));
+        if !found.starts_with(&expected) {
+            signal(&second, "TERM");
+            signal(&first, "TERM");
+            panic!("{found} writes; {:#?} {:#?}", wait(first).await, wait(second).await);
+        }
         let beside = run(place.against(simulator.url(), &database, &["sync"])).await;
         assert_eq!(beside.status, Some(0), "{beside:?}");
         until(|| async { holder(&database).await.starts_with(&name(&second)) }).await;
