@@ -48,8 +48,11 @@ pub(super) enum Page {
     },
 }
 
-/// References to ask for in a request; they are small.
-const REFERENCES: u32 = 2000;
+/// Rows and references to ask for in a request where much is read.
+const LARGE_PAGE: u32 = 2000;
+
+/// Rows a page, unless someone chose otherwise.
+const DEFAULT_PAGE: u32 = 500;
 
 /// Reads one kind.
 pub(super) struct Reader<'a> {
@@ -57,6 +60,8 @@ pub(super) struct Reader<'a> {
     pub(super) kind: &'static SessionKind,
     /// Reads so far.
     pub(super) reads: u64,
+    /// Rows to ask for in a request.
+    page_size: u32,
     /// Rows a page, as the server last granted them.
     pub(super) granted: u32,
     /// Rows newer than this were just seen, so that a list cannot be missing.
@@ -75,10 +80,11 @@ impl<'a> Reader<'a> {
             context,
             kind,
             reads: 0,
+            page_size: context.options.page_size,
             granted: context.options.page_size,
             seen_since: None,
             awaited: HashSet::new(),
-            granted_references: REFERENCES,
+            granted_references: LARGE_PAGE,
             share: None,
         }
     }
@@ -99,10 +105,33 @@ impl<'a> Reader<'a> {
         if self.context.cancel.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
+    /// Asks for large pages from here on, unless small ones were configured: a sweep reads a lot that is known to be
+    /// there, and nobody waits for it.
+    pub(super) fn ask_for_more(&mut self) {
+        if self.page_size >= DEFAULT_PAGE {
+            self.page_size = self.page_size.max(LARGE_PAGE);
+            self.granted = self.page_size;
+        }
+    }
+
     /// Reads a window as one page.
     pub(super) async fn window(&mut self, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
+        match self.window_once(field, scope, window).await {
+            // Rows that are larger than most fit pages as they are configured.
+            Err(Error::Read { source: em::Error::Exhausted { last: em::Failure::TooLarge(_), .. }, .. })
+                if self.page_size > self.context.options.page_size =>
+            {
+                self.page_size = self.context.options.page_size;
+                self.granted = self.page_size;
+                self.window_once(field, scope, window).await
+            }
+            other => other,
+        }
+    }
+
+    async fn window_once(&mut self, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
         let sort = Sort::Descending(self.property(field));
-        let query = self.query(scope, field, window, Some(sort), self.context.options.page_size, 1);
+        let query = self.query(scope, field, window, Some(sort), self.page_size, 1);
         self.send(&query, field, scope, window).await
     }
 
@@ -114,7 +143,7 @@ impl<'a> Reader<'a> {
         let mut answers = Vec::new();
         while let Some(part) = parts.pop() {
             let scope = Scope::Uids(part.to_vec());
-            let query = self.query(&scope, Field::Creation, window, None, self.context.options.page_size, 1);
+            let query = self.query(&scope, Field::Creation, window, None, self.page_size, 1);
             match self.send(&query, Field::Creation, &scope, window).await? {
                 Page::Whole(decoded) => answers.push(*decoded),
                 Page::Overflow { .. } => {
@@ -156,7 +185,7 @@ impl<'a> Reader<'a> {
         page: u32,
     ) -> Result<Decoded, Error> {
         let sort = Sort::Ascending(self.property(field));
-        let query = self.query(scope, field, window, Some(sort), self.context.options.page_size, page);
+        let query = self.query(scope, field, window, Some(sort), self.page_size, page);
         self.reads += 1;
         let (kind, open) = (self.kind, self.kind.open);
         let accept = |body: &[u8]| {
@@ -189,7 +218,7 @@ impl<'a> Reader<'a> {
             form: Form::References,
             filter: self.filter(&Scope::All, Field::Creation, window),
             sort: Some(Sort::Descending(self.property(Field::Creation))),
-            page_size: REFERENCES,
+            page_size: LARGE_PAGE,
             page: 1,
         };
         self.reads += 1;

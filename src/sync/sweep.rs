@@ -299,6 +299,7 @@ impl Syncer {
     ) -> Result<Option<SweepOutcome>, Error> {
         let began = self.clock.now();
         let mut reader = Reader::new(context, kind);
+        reader.ask_for_more();
         let mut outcome = SweepOutcome {
             kind: kind.name,
             sweep: None,
