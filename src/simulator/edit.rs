@@ -24,6 +24,7 @@ impl World {
             port: 9392,
             version: "13.0.1.180".to_owned(),
             interval_secs: COLLECTION_SECS,
+            ahead_secs: 0,
             phase_secs,
             outages: Vec::new(),
             since: since.map(Ticks::from_utc),
@@ -132,7 +133,7 @@ impl World {
         table.by_creation.iter().filter_map(|id| table.row(*id))
     }
 
-    fn plain(
+    pub(super) fn plain(
         &mut self,
         kind: Kind,
         server: usize,
