@@ -39,6 +39,12 @@ impl World {
         self.version += 1;
     }
 
+    /// Sets since when Enterprise Manager knows a server.
+    pub fn set_since(&mut self, server: usize, since: Option<DateTime<Utc>>) {
+        self.servers[server].since = since.map(Ticks::from_utc);
+        self.version += 1;
+    }
+
     /// The server is not collected in `from..to`.
     pub fn add_outage(&mut self, server: usize, from: DateTime<Utc>, to: DateTime<Utc>) {
         self.servers[server].outages.push((Ticks::from_utc(from), Ticks::from_utc(to)));

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::ticks::Ticks;
 use super::types::Kind;
 use super::world::{Outcome, World};
 
@@ -35,7 +36,12 @@ impl World {
             // Some servers do much, some little.
             let server = world.rng.usize(..options.servers).min(world.rng.usize(..options.servers));
             let kind = options.kinds[world.rng.usize(..options.kinds.len())];
-            let at = options.from + TimeDelta::milliseconds(world.rng.i64(0..whole));
+            let mut at = options.from + TimeDelta::milliseconds(world.rng.i64(0..whole));
+            if world.rng.u32(..6) == 0 {
+                // In the very second of a collection, which then takes a part of that second.
+                let server = &world.servers[server];
+                at = Ticks::from_utc(at).floor_to(server.interval_secs, server.phase_secs).utc();
+            }
             sessions += world.sketch_run(kind, server, at);
         }
         world.index();
@@ -59,7 +65,11 @@ impl World {
         let tasks = self.rng.usize(1..6);
         let is_burst = self.rng.u32(..5) == 0;
         for _ in 0..tasks {
-            let wait = if is_burst { TimeDelta::zero() } else { TimeDelta::milliseconds(self.rng.i64(0..300_000)) };
+            let wait = match self.rng.u32(..4) {
+                0 if is_burst => TimeDelta::zero(),
+                _ if is_burst => TimeDelta::milliseconds(self.rng.i64(0..1000)),
+                _ => TimeDelta::milliseconds(self.rng.i64(0..300_000)),
+            };
             let length = TimeDelta::milliseconds(self.rng.i64(1000..length.num_milliseconds().max(1001)));
             self.sketch_session(kind, server, at + wait, length, Some(parent));
         }

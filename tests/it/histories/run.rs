@@ -1,0 +1,403 @@
+//! Plays a history and holds the sync to its promises.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use vemsync::em::{Client, Limits};
+use vemsync::kind::SessionKind;
+use vemsync::simulator::{Fault, Simulator};
+use vemsync::sync::{Error, HistoryRange, Mode, Options, Summary, Syncer};
+use vemsync::timestamp;
+
+use super::machine::{Troubles, VirtualClock, Watched, aside, new_database};
+use super::model::{Broken, Model, Truth, entries};
+use super::plan::{History, Profile, Step};
+use super::wire::Wire;
+use crate::support::database::{Database, Row};
+use crate::support::world::{manager, start};
+
+/// What a history came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    pub requests: u64,
+    pub rows: usize,
+    pub crashes: u32,
+    pub passes: u32,
+}
+
+type Checked<T> = Result<T, Broken>;
+
+/// Plays the history of a seed, on a clock of its own.
+pub fn play(seed: u64, profile: &Profile) -> Checked<Tally> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    // The pauses between tries are the client's own dice.
+    fastrand::seed(seed);
+    runtime.expect("a runtime").block_on(async {
+        let mut run = Run::begin(seed, History::new(seed, profile), profile).await;
+        run.all().await?;
+        Ok(run.tally())
+    })
+}
+
+struct Run {
+    seed: u64,
+    history: History,
+    kinds: Vec<&'static SessionKind>,
+    options: Options,
+    simulator: Arc<Simulator>,
+    wire: Arc<Wire>,
+    clock: Arc<VirtualClock>,
+    database: Arc<Database>,
+    model: Arc<Mutex<Model>>,
+    process: Option<Process>,
+    /// Processes so far.
+    lives: u64,
+    crashes: u32,
+    passes: u32,
+    is_quiet: bool,
+    /// Rows of the database as they were last looked at.
+    seen: HashMap<(&'static str, Uuid), Seen>,
+}
+
+/// What a process keeps in memory.
+struct Process {
+    syncer: Syncer,
+    store: Arc<Watched>,
+}
+
+#[derive(Debug, Clone)]
+struct Seen {
+    is_final: bool,
+    is_missing: bool,
+}
+
+/// How a pass ended.
+enum Outcome {
+    Done(Summary),
+    Failed(Error),
+    Crashed,
+}
+
+impl Run {
+    async fn begin(seed: u64, mut history: History, profile: &Profile) -> Self {
+        let world = std::mem::replace(&mut history.world, vemsync::simulator::World::empty(0));
+        let truth = Truth::new(&world, &history.kinds, profile.overlap);
+        let kinds = entries(&history.kinds);
+        let options = Options {
+            kinds: kinds.clone(),
+            page_size: history.page_size,
+            backfill: history.backfill,
+            overlap: profile.overlap,
+            spare_silent: history.spare_silent,
+            live_every: seed.is_multiple_of(3).then_some(std::time::Duration::from_secs(1)),
+            progress: Arc::new(|_| {}),
+        };
+        let simulator = Arc::new(Simulator::unheard(world, history.simulator.clone()));
+        simulator.set_faults(history.faults.clone());
+        Self {
+            seed,
+            kinds,
+            options,
+            wire: Wire::new(simulator.transport()),
+            simulator,
+            clock: VirtualClock::new(start() + history.skew),
+            database: Arc::new(new_database().await),
+            model: Arc::new(Mutex::new(Model::new(truth, history.has_lies))),
+            process: None,
+            lives: 0,
+            crashes: 0,
+            passes: 0,
+            is_quiet: false,
+            seen: HashMap::new(),
+            history,
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        let rows = self.seen.len();
+        Tally { requests: self.wire.sent(), rows, crashes: self.crashes, passes: self.passes }
+    }
+
+    async fn all(&mut self) -> Checked<()> {
+        for (jump, step) in self.history.steps.clone() {
+            sleep(jump).await;
+            match step {
+                Step::Wide => self.pass(Mode::Wide).await?,
+                Step::Narrow => self.pass(Mode::Narrow).await?,
+                Step::Backfill(days) => {
+                    let until = self.simulator.now();
+                    let range = HistoryRange {
+                        since: until - TimeDelta::days(days),
+                        until,
+                        again: self.seed.is_multiple_of(2),
+                    };
+                    self.pass(Mode::Backfill(range)).await?;
+                }
+                Step::Restart => self.end_process().await,
+                Step::Refusal => self.refusal().await?,
+            }
+        }
+        self.quiesce().await?;
+        self.check_end().await?;
+        self.end_process().await;
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more, and the sync gets the time that it needs.
+    async fn quiesce(&mut self) -> Checked<()> {
+        self.simulator.clear_faults();
+        self.is_quiet = true;
+        if let Some(process) = &self.process {
+            process.store.set_troubles(Troubles::default());
+        }
+        let left = self.history.quiet_at - self.simulator.now();
+        if left > TimeDelta::zero() {
+            sleep(left).await;
+        }
+        for hours in [0, 1, 25, 25] {
+            sleep(TimeDelta::hours(hours)).await;
+            self.pass(Mode::Wide).await?;
+        }
+        let before = self.wire.sent();
+        self.pass(Mode::Wide).await?;
+        self.check_budget("an idle wide pass", before, 40)?;
+        let before = self.wire.sent();
+        self.pass(Mode::Narrow).await?;
+        self.check_budget("a narrow pass", before, 16)
+    }
+
+    fn check_budget(&self, what: &str, before: u64, most: u64) -> Checked<()> {
+        let requests = self.wire.sent() - before;
+        let is_plain = self.options.page_size == 500 && self.history.simulator.max_page_size.is_none();
+        if is_plain && requests > most {
+            return Err(Broken::new("I8", format!("{what} took {requests} requests")));
+        }
+        Ok(())
+    }
+
+    async fn pass(&mut self, mode: Mode) -> Checked<()> {
+        match self.try_pass(mode).await {
+            Outcome::Done(summary) if self.is_quiet && !summary.is_complete() => {
+                return Err(Broken::new("pass", format!("a pass without faults was not complete: {summary:#?}")));
+            }
+            Outcome::Failed(error) if self.is_quiet => {
+                return Err(Broken::new("pass", format!("a pass without faults failed: {error:?}")));
+            }
+            Outcome::Done(_) => self.passes += 1,
+            // Some programs end with such an error, some go on.
+            Outcome::Failed(_) if self.lives.is_multiple_of(2) => self.end_process().await,
+            Outcome::Failed(_) => {}
+            Outcome::Crashed => {
+                self.crashes += 1;
+                if let Some(process) = self.process.take() {
+                    process.store.bury().await;
+                }
+            }
+        }
+        self.check_now().await
+    }
+
+    async fn try_pass(&mut self, mode: Mode) -> Outcome {
+        if self.process.is_none() {
+            match self.begin_process().await {
+                Ok(process) => self.process = Some(process),
+                Err(outcome) => return outcome,
+            }
+        }
+        let process = self.process.as_ref().expect("just begun");
+        tokio::select! {
+            biased;
+            () = process.store.crashed.cancelled() => Outcome::Crashed,
+            done = process.syncer.pass(mode, &self.options) => match done {
+                Ok(summary) => Outcome::Done(summary),
+                Err(error) => Outcome::Failed(error),
+            }
+        }
+    }
+
+    async fn begin_process(&mut self) -> Result<Process, Outcome> {
+        self.lives += 1;
+        let simulator = self.simulator.clone();
+        let store = Watched::open(self.database.url.clone(), self.model.clone(), move || simulator.now()).await;
+        if !self.is_quiet {
+            let seed = self.seed.wrapping_mul(1000).wrapping_add(self.lives);
+            store.set_troubles(Troubles { seed, chance: self.history.store_troubles });
+        }
+        let syncer = tokio::select! {
+            biased;
+            () = store.crashed.cancelled() => Err(Outcome::Crashed),
+            syncer = self.connect(store.clone()) => syncer.map_err(Outcome::Failed),
+        };
+        match syncer {
+            Ok(syncer) => Ok(Process { syncer, store }),
+            Err(outcome) => {
+                store.bury().await;
+                Err(outcome)
+            }
+        }
+    }
+
+    async fn connect(&self, store: Arc<Watched>) -> Result<Syncer, Error> {
+        let manager = manager(&self.simulator);
+        let client = Client::over(self.wire.clone(), &manager, Limits::default(), self.clock.clone());
+        Syncer::connect(&manager, client, store, self.clock.clone(), CancellationToken::new()).await
+    }
+
+    async fn end_process(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.syncer.log_off().await;
+            process.store.bury().await;
+        }
+    }
+
+    /// An account that is refused is not tried again: it would be locked.
+    async fn refusal(&mut self) -> Checked<()> {
+        self.end_process().await;
+        self.simulator.clear_faults();
+        self.simulator.fail_next("POST /api/sessionMngr/", 1, Fault::Forbidden);
+        self.simulator.clear_requests();
+        let outcome = self.begin_process().await;
+        let logons = self.simulator.requests().iter().filter(|request| request.method == "POST").count();
+        self.simulator.clear_faults();
+        self.simulator.set_faults(self.history.faults.clone());
+        match outcome {
+            Err(Outcome::Failed(error)) if error.is_refusal() && logons == 1 => Ok(()),
+            Err(Outcome::Failed(error)) => {
+                Err(Broken::new("I8", format!("{logons} logons after a refusal, which ended with {error}")))
+            }
+            Err(_) => Ok(()),
+            Ok(process) => {
+                process.store.bury().await;
+                Err(Broken::new("I8", format!("{logons} logons: a refusal was ridden out")))
+            }
+        }
+    }
+
+    /// What holds at any time.
+    async fn check_now(&mut self) -> Checked<()> {
+        if let Some(broken) = self.model.lock().expect("no panic").broken.take() {
+            return Err(broken);
+        }
+        let in_flight = self.simulator.counters().max_in_flight;
+        if in_flight > 2 {
+            return Err(Broken::new("I8", format!("{in_flight} requests were in flight at once")));
+        }
+        let mut stored = HashMap::new();
+        for kind in &self.kinds {
+            let (database, table) = (self.database.clone(), kind.table);
+            let query = format!("select uid, state, end_time, source_missing_since from {table}");
+            for row in aside(async move { database.query(&query).await }).await {
+                let [Some(uid), state, end, missing] = <[_; 4]>::try_from(row).expect("four columns") else {
+                    return Err(Broken::new("I10", format!("a row of {table} has no identity")));
+                };
+                let uid: Uuid = uid.parse().expect("a UID");
+                let is_final = end.is_some() && state.is_some_and(|state| kind.finished.contains(&state.as_str()));
+                let missing = missing.and_then(|at| timestamp::parse(&at));
+                self.check_row(kind, uid, is_final, missing)?;
+                stored.insert((kind.name, uid), Seen { is_final, is_missing: missing.is_some() });
+            }
+        }
+        if let Some((kind, uid)) = self.seen.keys().find(|key| !stored.contains_key(*key)) {
+            return Err(Broken::new("I10", format!("{kind} {uid} was deleted")));
+        }
+        self.seen = stored;
+        let model = self.model.lock().expect("no panic");
+        match model.rows.keys().find(|key| !self.seen.contains_key(*key)) {
+            Some((kind, uid)) => Err(Broken::new("I3", format!("{kind} {uid} was committed and is not stored"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_row(&self, kind: &SessionKind, uid: Uuid, is_final: bool, missing: Option<DateTime<Utc>>) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        let Some(row) = model.truth.row(kind.name, uid) else {
+            return Err(Broken::new("I1", format!("{} {uid} was never shown by the source", kind.name)));
+        };
+        let before = self.seen.get(&(kind.name, uid));
+        if before.is_some_and(|before| before.is_final) && !is_final {
+            return Err(Broken::new("I4", format!("{} {uid} was final and runs again", kind.name)));
+        }
+        if let Some(at) = missing.filter(|_| before.is_none_or(|before| !before.is_missing))
+            && row.had.iter().any(|(from, to)| *from <= at && at < *to)
+        {
+            let what =
+                format!("{} {uid} is marked as missing since {at}, when the source had it: {:?}", kind.name, row.had);
+            return Err(Broken::new("I10", what));
+        }
+        Ok(())
+    }
+
+    /// What holds once all is quiet.
+    async fn check_end(&mut self) -> Checked<()> {
+        let now = self.simulator.now();
+        for kind in self.kinds.clone() {
+            let expected = self.simulator.expected(kind.name);
+            let (database, table, columns) = (self.database.clone(), kind.table, kind.columns);
+            let found = aside(async move { database.entity(table, columns, false).await }).await;
+            let found: HashMap<Uuid, Row> = found.into_iter().map(|row| (uid(&row), row)).collect();
+            let shown: HashSet<Uuid> = expected.iter().map(uid).collect();
+            for row in expected {
+                match found.get(&uid(&row)) {
+                    Some(found) => check_equal(kind, &row, found)?,
+                    None => self.check_absent(kind, uid(&row), now)?,
+                }
+            }
+            self.check_gone(kind, found.values().filter(|row| !shown.contains(&uid(row))))?;
+        }
+        Ok(())
+    }
+
+    fn check_absent(&self, kind: &SessionKind, uid: Uuid, now: DateTime<Utc>) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        let row = model.truth.row(kind.name, uid).expect("a row of this world");
+        let floor = model.floor(kind.name).unwrap_or(DateTime::UNIX_EPOCH);
+        let is_promised =
+            !model.is_lied_to && model.truth.is_on_time(kind.name, row, vemsync::store::Field::Creation, now);
+        if row.creation >= floor && is_promised {
+            return Err(Broken::new("I2", format!("{} {uid} is not stored: {row:?}", kind.name)));
+        }
+        Ok(())
+    }
+
+    /// Rows that the source does not show any more are kept as they were last seen.
+    fn check_gone<'a>(&self, kind: &'static SessionKind, rows: impl Iterator<Item = &'a Row>) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        for row in rows {
+            let durable = &model.rows[&(kind.name, uid(row))];
+            let end = durable.end.map(timestamp::format);
+            if row["state"].as_deref() != Some(&durable.state) || row["end_time"] != end {
+                return Err(Broken::new("I1", format!("{}: {row:?} was last seen as {durable:?}", kind.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn uid(row: &Row) -> Uuid {
+    row["uid"].as_deref().expect("every row has one").parse().expect("a UID")
+}
+
+/// A row as it is stored, and as the source has it.
+fn check_equal(kind: &SessionKind, expected: &Row, found: &Row) -> Checked<()> {
+    // What a task takes from its parent stays when the source does not show the parent any more.
+    let kept = kind.parent_session.map(|parent| parent.filled);
+    for (column, value) in expected {
+        if found.get(column) != Some(value) && !(kept == Some(*column) && value.is_none()) {
+            let what = format!(
+                "{} {}: {column} is {:?}, the source has {value:?}",
+                kind.name,
+                uid(expected),
+                found.get(column)
+            );
+            return Err(Broken::new("I1", what));
+        }
+    }
+    Ok(())
+}
+
+async fn sleep(time: TimeDelta) {
+    tokio::time::sleep(time.to_std().unwrap_or_default()).await;
+}
