@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use vemsync::clock::SystemClock;
 use vemsync::config::ManagerSettings;
-use vemsync::em::query::Sort;
+use vemsync::em::query::{Form, Sort};
 use vemsync::em::{Client, Limits, Query};
 use vemsync::kind::SessionKind;
 use vemsync::simulator::{self, FleetOptions, Simulator, World};
@@ -39,7 +39,7 @@ pub(crate) fn newest(kinds: &[&'static SessionKind], pages: u32) -> Vec<Vec<u8>>
         for kind in kinds {
             for page in 1..=pages {
                 let sort = Some(Sort::Descending(kind.query.creation));
-                let query = Query { kind: kind.name, filter: None, sort, page_size: ROWS, page };
+                let query = Query { kind: kind.name, form: Form::Entities, filter: None, sort, page_size: ROWS, page };
                 bodies.push(client.query(&query, |body| Ok(body.to_vec())).await.expect("an answer"));
             }
         }

@@ -13,6 +13,7 @@ use crate::kinds::common;
 
 mod builder;
 
+pub(crate) use builder::guid;
 pub use builder::{Builder, Defect};
 
 /// The values of one column.

@@ -25,6 +25,7 @@ pub mod schema;
 pub mod simulate;
 mod status;
 mod sync;
+pub mod verify;
 mod work;
 
 pub use exit::Exit;
@@ -38,6 +39,7 @@ Examples:
   vemsync sync                             one pass, for cron
   vemsync run                              the daemon
   vemsync backfill --since 2025-01-01      older history, beside the daemon
+  vemsync verify                           is everything here that is there?
   vemsync sync --url https://em.example:9398 --username 'EXAMPLE\\svc-vemsync' --password-file em.password
 
 Settings come from vemsync.toml, then the environment, then flags; the last one wins.
@@ -73,6 +75,8 @@ pub enum Command {
     Run(RunArgs),
     /// Read history; can be interrupted, and run beside a daemon
     Backfill(backfill::BackfillArgs),
+    /// Compare what is stored with what Enterprise Manager has
+    Verify(verify::VerifyArgs),
     /// Show how far the sync is, per Enterprise Manager, session type and backup server
     Status(StatusArgs),
     /// Look at records that could not be stored, or try them again
@@ -250,7 +254,7 @@ impl Command {
         match self {
             Self::Demo | Self::Init(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
             Self::Status(_) | Self::Rejects(_) | Self::Migrate(_) => Need::Database,
-            Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) => Need::Manager,
+            Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) => Need::Manager,
         }
     }
 }

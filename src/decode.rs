@@ -11,7 +11,10 @@ use crate::batch::{Batch, Builder, Defect};
 use crate::kind::Entity;
 use crate::kinds::PARENTS;
 
+mod references;
 mod text;
+
+pub use references::{References, references};
 
 use text::attribute_value;
 use text::is_known;
@@ -185,6 +188,18 @@ pub(crate) fn attributes(start: &BytesStart<'_>, mut each: impl FnMut(&str, &str
     Ok(())
 }
 
+/// The page numbers of a PagingInfo, if all of them can be read.
+fn paging(start: &BytesStart<'_>) -> Result<Option<Paging>, String> {
+    let (mut page, mut size, mut pages) = (None, None, None);
+    attributes(start, |name, value| match name {
+        "PageNum" => page = value.trim_ascii().parse().ok(),
+        "PageSize" => size = value.trim_ascii().parse().ok(),
+        "PagesCount" => pages = value.trim_ascii().parse().ok(),
+        _ => {}
+    })?;
+    Ok(page.zip(size).zip(pages).map(|((page, size), pages)| Paging { page, size, pages }))
+}
+
 /// Whether rows of that type may come for this one: its own, or another that shares its table, as the types of jobs do.
 fn is_of(entity: Entity, found: &str) -> bool {
     let shares = |other: &Entity| other.name.eq_ignore_ascii_case(found) && other.table == entity.table;
@@ -278,17 +293,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn read_paging(&mut self, start: &BytesStart<'_>) -> Result<(), Error> {
-        let (mut page, mut size, mut pages) = (None, None, None);
-        attributes(start, |name, value| match name {
-            "PageNum" => page = value.trim_ascii().parse().ok(),
-            "PageSize" => size = value.trim_ascii().parse().ok(),
-            "PagesCount" => pages = value.trim_ascii().parse().ok(),
-            _ => {}
-        })
-        .map_err(|reason| self.events.malformed(&reason))?;
-        if let (Some(page), Some(size), Some(pages)) = (page, size, pages) {
-            self.paging = Some(Paging { page, size, pages });
-        }
+        let found = paging(start).map_err(|reason| self.events.malformed(&reason))?;
+        self.paging = found.or(self.paging);
         Ok(())
     }
 

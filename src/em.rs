@@ -32,7 +32,7 @@ pub use query::Query;
 pub use transport::{Answer, Transport};
 
 use auth::Auth;
-use query::Filter;
+use query::{Filter, Form};
 use transport::Http;
 
 /// Requests in flight at once: Enterprise Manager serves people too.
@@ -232,7 +232,7 @@ impl Client {
     /// # Errors
     /// As [`Client::query`].
     pub async fn count(&self, entity: Entity, filter: Option<Filter>) -> Result<u64, Error> {
-        let query = Query { kind: entity.name, filter, sort: None, page_size: 1, page: 1 };
+        let query = Query { kind: entity.name, form: Form::Entities, filter, sort: None, page_size: 1, page: 1 };
         let accept = |body: &[u8]| {
             let decoded = decode(entity, body)?;
             let pages = u64::from(decoded.paging.pages);

@@ -3,10 +3,11 @@
 //! Callers see [`Store`]; nothing outside this module knows SQL. Text that both dialects share is in `store/sql.rs`,
 //! what differs (pools, binding, bulk upserts, locking) in `store/postgres.rs` and `store/sqlite.rs`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::batch::Batch;
@@ -23,11 +24,14 @@ mod read;
 mod report;
 mod sql;
 mod sqlite;
+mod sweep;
+mod transition;
 
 pub use database::SqlStore;
 pub use error::Error;
 pub use migrate::Pending;
 pub use report::{KindStatus, ManagerStatus, RejectRow, StreamStatus};
+pub use sweep::{Doubt, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
 
 /// The result of a call to the store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -93,6 +97,8 @@ pub struct Backfill {
     pub first_marks: Option<Vec<(Uuid, DateTime<Utc>)>>,
     /// When it reached its floor.
     pub finished_at: Option<DateTime<Utc>>,
+    /// How far down it is to go where that is settled; `None` leaves it to the settings.
+    pub floor: Option<DateTime<Utc>>,
 }
 
 /// A stored row that has not ended, and how it was asked for.
@@ -140,6 +146,12 @@ pub struct Commit {
     pub backfills: Vec<Backfill>,
     /// Rows that were asked for by UID.
     pub rereads: Vec<Reread>,
+    /// Rows of the batch that are to be stored as running again though they are stored as ended.
+    pub reopened: Vec<Uuid>,
+    /// What a sweep found, and how far it is.
+    pub sweep: Option<SweepStep>,
+    /// The source went back: marks fall to this floor, and history is read again down to it.
+    pub rewind: Option<DateTime<Utc>>,
     /// Rows that changed here after this are left alone; `None` stores whatever differs.
     pub unless_changed_since: Option<DateTime<Utc>>,
     /// The time of Enterprise Manager's answer.
@@ -159,6 +171,9 @@ impl Commit {
             marks: Vec::new(),
             backfills: Vec::new(),
             rereads: Vec::new(),
+            reopened: Vec::new(),
+            sweep: None,
+            rewind: None,
             unless_changed_since: None,
             seen_at,
         }
@@ -243,6 +258,64 @@ pub trait Store: Send + Sync {
 
     /// Parent sessions that tasks of this kind refer to, that are not stored, and that were never asked for.
     async fn unseen_parent_sessions(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Uuid>>;
+
+    /// The names of all backup servers that have one.
+    async fn server_names(&self) -> Result<HashMap<Uuid, String>>;
+
+    /// The newest sweeps of one kind, newest first.
+    async fn sweeps(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Sweep>>;
+
+    /// Stored rows of one kind that are not marked as missing, newest first, created from `from` up to `to`.
+    async fn stored_rows(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        from: DateTime<Utc>,
+        to: Option<DateTime<Utc>>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>>;
+
+    /// How the rows of a batch compare with what is stored; those that are not stored are left out.
+    async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>>;
+
+    /// Rows that this many sweeps in a row have doubted, oldest first, with the time of the first; `swept_at` names the
+    /// last of those sweeps by its beginning.
+    async fn doubts(
+        &self,
+        em_id: i64,
+        entity: Entity,
+        doubt: Doubt,
+        swept_at: Option<DateTime<Utc>>,
+        least_sweeps: i64,
+        limit: u32,
+    ) -> Result<Vec<(StoredRow, DateTime<Utc>)>>;
+
+    /// How many rows of one kind are marked as missing, by backup server and day of creation.
+    async fn marked_by_day(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<(Uuid, NaiveDate, u64)>>;
+
+    /// Objects of a parent's type that were listed once and are not marked as missing.
+    async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>>;
+
+    /// The rows of one kind that gave each backup server its creation mark.
+    async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>>;
+
+    /// The newest rows of one kind and backup server, up to a time.
+    async fn newest_rows(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        server: Uuid,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>>;
+
+    /// When the Enterprise Manager was last found to show older data than before.
+    async fn went_back_at(&self, em_id: i64) -> Result<Option<DateTime<Utc>>>;
 
     /// Stores what several windows gave, in order, all of it or none of it. Rows of the same kind are stored in the
     /// order of the commits.

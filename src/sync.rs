@@ -8,7 +8,7 @@
 //! Kinds run side by side, each with one read in flight, so that observations of a row are ordered; one writer commits
 //! behind all of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,19 +30,22 @@ mod open;
 mod parents;
 mod plan;
 mod read;
+mod rewind;
 mod scan;
 mod second;
 mod streams;
+mod sweep;
 mod window;
 mod writer;
 
 pub use error::Error;
 pub use history::HistoryRange;
+pub use sweep::{DayCount, SweepOutcome, SweepSummary};
 
 use window::Window;
 
 use read::Reader;
-use writer::Writer;
+use writer::{Totals, Writer, WriterTask};
 
 /// How much of a pass is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +161,8 @@ struct Context<'a> {
     cancel: &'a CancellationToken,
     em_id: i64,
     servers: Vec<Uuid>,
+    /// The backup servers that were listed in this pass, where they were.
+    listed: Option<HashSet<Uuid>>,
 }
 
 impl Syncer {
@@ -199,22 +204,9 @@ impl Syncer {
     pub async fn pass(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
         let before = self.client.requests();
         let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
-        let mut context = Context {
-            client: &self.client,
-            store: self.store.as_ref(),
-            clock: self.clock.as_ref(),
-            writer: &writer,
-            options,
-            cancel: &self.cancel,
-            em_id: self.em_id,
-            servers: Vec::new(),
-        };
+        let mut context = self.context(&writer, options);
         let outcome = self.run_parts(mode, &mut context).await;
-        drop(writer);
-        let written = task.finish().await;
-        // Of a writer and a reader that failed, the writer's failure is the cause.
-        let counts = written?;
-        let mut kinds = outcome?;
+        let (mut kinds, counts) = end(writer, task, outcome).await?;
         for kind in &mut kinds {
             kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
         }
@@ -244,10 +236,24 @@ impl Syncer {
         self.client.log_off().await;
     }
 
+    fn context<'a>(&'a self, writer: &'a Writer, options: &'a Options) -> Context<'a> {
+        Context {
+            client: &self.client,
+            store: self.store.as_ref(),
+            clock: self.clock.as_ref(),
+            writer,
+            options,
+            cancel: &self.cancel,
+            em_id: self.em_id,
+            servers: Vec::new(),
+            listed: None,
+        }
+    }
+
     async fn run_parts(&self, mode: Mode, context: &mut Context<'_>) -> Result<Vec<KindOutcome>, Error> {
         let mut outcomes = Vec::new();
         if mode == Mode::Wide {
-            outcomes = parents::read(context).await?;
+            (outcomes, context.listed) = parents::read(context).await?;
             context.writer.flush().await?;
         }
         context.servers = context.store.servers(context.em_id).await?;
@@ -307,6 +313,13 @@ impl Syncer {
         context.writer.record(pass).await?;
         Ok(KindOutcome { kind: kind.name, counts, reads, result })
     }
+}
+
+/// Waits for the writer. Of a writer and a reader that failed, the writer's failure is the cause.
+async fn end<T>(writer: Writer, task: WriterTask, outcome: Result<T, Error>) -> Result<(T, Totals), Error> {
+    drop(writer);
+    let counts = task.finish().await?;
+    Ok((outcome?, counts))
 }
 
 /// The greatest value of each server in some rows, by one of their times.

@@ -1,7 +1,6 @@
 -- What proves the copy: sweeps, doubts, leases, and the trail of observed changes.
 
 create table sync_sweeps (
-  id bigint generated always as identity primary key,
   em_id bigint not null references enterprise_managers (id),
   kind text not null,
   scope text not null,
@@ -15,16 +14,16 @@ create table sync_sweeps (
   max_lateness_seconds bigint,
   started_at timestamptz not null,
   finished_at timestamptz,
-  updated_at timestamptz not null
+  updated_at timestamptz not null,
+  primary key (em_id, kind, started_at)
 );
-create index sync_sweeps_em_id_kind_started_at on sync_sweeps (em_id, kind, started_at);
 
 create table sync_doubts (
   em_id bigint not null references enterprise_managers (id),
   kind text not null,
   uid uuid not null,
   doubt text not null,
-  sweep_id bigint not null,
+  swept_at timestamptz not null,
   sweeps bigint not null,
   seen_at timestamptz not null,
   primary key (em_id, kind, uid, doubt)
@@ -49,7 +48,6 @@ create table session_transitions (
 );
 create index session_transitions_kind_uid on session_transitions (kind, uid, observed_at);
 
-alter table enterprise_managers add column certificate_sha256 text;
 alter table enterprise_managers add column went_back_at timestamptz;
 alter table sync_backfills add column floor timestamptz;
 
@@ -68,7 +66,6 @@ join enterprise_managers e on e.id = m.em_id
 left join backup_servers b on b.uid = m.backup_server_uid;
 
 comment on table sync_sweeps is 'Sweeps: what is stored, compared with what Enterprise Manager lists, slice by slice from the newest down';
-comment on column sync_sweeps.id is 'Identity in this database';
 comment on column sync_sweeps.em_id is 'The Enterprise Manager';
 comment on column sync_sweeps.kind is 'The API''s query type';
 comment on column sync_sweeps.scope is 'recent (the last 48 hours), full (down to the floor of history) or verify (asked for by a person)';
@@ -83,12 +80,12 @@ comment on column sync_sweeps.max_lateness_seconds is 'How far below its stream'
 comment on column sync_sweeps.started_at is 'When it began';
 comment on column sync_sweeps.finished_at is 'When it was done; null while it is not';
 comment on column sync_sweeps.updated_at is 'When it last came further';
-comment on table sync_doubts is 'What one sweep saw and another has to confirm before it counts';
+comment on table sync_doubts is 'What one sweep saw and another has to confirm before it counts, of sessions and of what they hang below';
 comment on column sync_doubts.em_id is 'The Enterprise Manager';
 comment on column sync_doubts.kind is 'The API''s query type';
-comment on column sync_doubts.uid is 'The session';
+comment on column sync_doubts.uid is 'The row';
 comment on column sync_doubts.doubt is 'absent (the source did not list it) or reopened (the source says that it runs again)';
-comment on column sync_doubts.sweep_id is 'The sweep that saw it last';
+comment on column sync_doubts.swept_at is 'When the sweep began that saw it last';
 comment on column sync_doubts.sweeps is 'How many sweeps in a row saw it so';
 comment on column sync_doubts.seen_at is 'When it was first seen so, by Enterprise Manager''s clock';
 comment on table sync_leases is 'Which instance may write for an Enterprise Manager';
@@ -105,9 +102,8 @@ comment on column session_transitions.from_state is 'The state before';
 comment on column session_transitions.to_state is 'The state after';
 comment on column session_transitions.from_result is 'The result before';
 comment on column session_transitions.to_result is 'The result after';
-comment on column enterprise_managers.certificate_sha256 is 'SHA-256 fingerprint of the certificate that it last showed; null over plain HTTP';
 comment on column enterprise_managers.went_back_at is 'When it was last found to show older data than before, as after a restore from a backup';
-comment on column sync_backfills.floor is 'How far down it is to go; null for ranges that a person asked for';
+comment on column sync_backfills.floor is 'How far down it is to go where that is settled; null where the settings say';
 comment on view sync_freshness is 'How current the copy is, per Enterprise Manager, session type and backup server';
 comment on column sync_freshness.em_name is 'The Enterprise Manager''s name';
 comment on column sync_freshness.kind is 'The API''s query type';

@@ -1,7 +1,6 @@
 -- What proves the copy: sweeps, doubts, leases, and the trail of observed changes.
 
 create table sync_sweeps (
-  id INTEGER PRIMARY KEY,
   em_id INTEGER not null references enterprise_managers (id),
   kind TEXT not null,
   scope TEXT not null,
@@ -15,16 +14,16 @@ create table sync_sweeps (
   max_lateness_seconds INTEGER,
   started_at TEXT not null,
   finished_at TEXT,
-  updated_at TEXT not null
+  updated_at TEXT not null,
+  primary key (em_id, kind, started_at)
 ) strict;
-create index sync_sweeps_em_id_kind_started_at on sync_sweeps (em_id, kind, started_at);
 
 create table sync_doubts (
   em_id INTEGER not null references enterprise_managers (id),
   kind TEXT not null,
   uid TEXT not null,
   doubt TEXT not null,
-  sweep_id INTEGER not null,
+  swept_at TEXT not null,
   sweeps INTEGER not null,
   seen_at TEXT not null,
   primary key (em_id, kind, uid, doubt)
@@ -49,7 +48,6 @@ create table session_transitions (
 ) strict;
 create index session_transitions_kind_uid on session_transitions (kind, uid, observed_at);
 
-alter table enterprise_managers add column certificate_sha256 TEXT;
 alter table enterprise_managers add column went_back_at TEXT;
 alter table sync_backfills add column floor TEXT;
 
@@ -69,7 +67,6 @@ left join backup_servers b on b.uid = m.backup_server_uid;
 
 insert into schema_comments (table_name, column_name, computed_type, description) values
   ('sync_sweeps', null, null, 'Sweeps: what is stored, compared with what Enterprise Manager lists, slice by slice from the newest down'),
-  ('sync_sweeps', 'id', null, 'Identity in this database'),
   ('sync_sweeps', 'em_id', null, 'The Enterprise Manager'),
   ('sync_sweeps', 'kind', null, 'The API''s query type'),
   ('sync_sweeps', 'scope', null, 'recent (the last 48 hours), full (down to the floor of history) or verify (asked for by a person)'),
@@ -84,12 +81,12 @@ insert into schema_comments (table_name, column_name, computed_type, description
   ('sync_sweeps', 'started_at', null, 'When it began'),
   ('sync_sweeps', 'finished_at', null, 'When it was done; null while it is not'),
   ('sync_sweeps', 'updated_at', null, 'When it last came further'),
-  ('sync_doubts', null, null, 'What one sweep saw and another has to confirm before it counts'),
+  ('sync_doubts', null, null, 'What one sweep saw and another has to confirm before it counts, of sessions and of what they hang below'),
   ('sync_doubts', 'em_id', null, 'The Enterprise Manager'),
   ('sync_doubts', 'kind', null, 'The API''s query type'),
-  ('sync_doubts', 'uid', null, 'The session'),
+  ('sync_doubts', 'uid', null, 'The row'),
   ('sync_doubts', 'doubt', null, 'absent (the source did not list it) or reopened (the source says that it runs again)'),
-  ('sync_doubts', 'sweep_id', null, 'The sweep that saw it last'),
+  ('sync_doubts', 'swept_at', null, 'When the sweep began that saw it last'),
   ('sync_doubts', 'sweeps', null, 'How many sweeps in a row saw it so'),
   ('sync_doubts', 'seen_at', null, 'When it was first seen so, by Enterprise Manager''s clock'),
   ('sync_leases', null, null, 'Which instance may write for an Enterprise Manager'),
@@ -106,9 +103,8 @@ insert into schema_comments (table_name, column_name, computed_type, description
   ('session_transitions', 'to_state', null, 'The state after'),
   ('session_transitions', 'from_result', null, 'The result before'),
   ('session_transitions', 'to_result', null, 'The result after'),
-  ('enterprise_managers', 'certificate_sha256', null, 'SHA-256 fingerprint of the certificate that it last showed; null over plain HTTP'),
   ('enterprise_managers', 'went_back_at', null, 'When it was last found to show older data than before, as after a restore from a backup'),
-  ('sync_backfills', 'floor', null, 'How far down it is to go; null for ranges that a person asked for'),
+  ('sync_backfills', 'floor', null, 'How far down it is to go where that is settled; null where the settings say'),
   ('sync_freshness', null, null, 'How current the copy is, per Enterprise Manager, session type and backup server'),
   ('sync_freshness', 'em_name', null, 'The Enterprise Manager''s name'),
   ('sync_freshness', 'kind', null, 'The API''s query type'),

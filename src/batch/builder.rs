@@ -302,7 +302,7 @@ fn push_parsed<T>(values: &mut Vec<Option<T>>, parsed: Option<T>) -> bool {
 
 /// The GUID of a URN (`urn:veeam:Job:<guid>`) or a bare one.
 #[must_use]
-fn guid(text: &str) -> Option<Uuid> {
+pub(crate) fn guid(text: &str) -> Option<Uuid> {
     let text = text.trim_ascii();
     let last = text.rsplit(':').next().unwrap_or(text);
     (last.len() == 36).then(|| Uuid::try_parse(last).ok()).flatten()

@@ -41,7 +41,7 @@ impl BackfillArgs {
 }
 
 /// A day (its beginning in UTC) or a time with its zone. A time without a zone is refused, not guessed.
-fn date(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn date(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(day.and_time(NaiveTime::MIN).and_utc());
     }

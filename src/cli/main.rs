@@ -7,7 +7,8 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cli, Command, Exit, check, complain, demo, init, migrate, print, rejects, schema, simulate, status, sync, work,
+    Cli, Command, Exit, check, complain, demo, init, migrate, print, rejects, schema, simulate, status, sync, verify,
+    work,
 };
 use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
 use crate::daemon::{self, Daemon};
@@ -84,6 +85,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check => check::run(&load(&overrides, need)?).await,
         Command::Sync => sync::sync(&load(&overrides, need)?).await,
         Command::Backfill(args) => sync::backfill(&load(&overrides, need)?, args).await,
+        Command::Verify(args) => verify::run(&load(&overrides, need)?, args).await,
         Command::Status(args) => status::run(&load(&overrides, need)?, args).await,
         Command::Rejects(command) => rejects::run(&load(&overrides, need)?, command).await,
         Command::Migrate(args) => migrate::run(&load(&overrides, need)?, args).await,

@@ -125,7 +125,7 @@ fn finish(manager: &ManagerSettings, outcome: Result<Summary, Error>, begun: Ins
 }
 
 /// Of two statuses the one that an operator has to act on first.
-fn worse(a: Exit, b: Exit) -> Exit {
+pub(super) fn worse(a: Exit, b: Exit) -> Exit {
     let rank = |exit: &Exit| match exit {
         Exit::Done => 0,
         Exit::Incomplete => 1,

@@ -120,11 +120,22 @@ pub enum Sort {
     Descending(&'static str),
 }
 
+/// How much of each row comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// All of it.
+    Entities,
+    /// What it is called, and no more.
+    References,
+}
+
 /// One request to the query service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     /// The type of the rows.
     pub kind: &'static str,
+    /// How much of them.
+    pub form: Form,
     /// Which of them.
     pub filter: Option<Filter>,
     /// In which order.
@@ -145,7 +156,10 @@ impl Query {
         }
         {
             let mut pairs = url.query_pairs_mut();
-            pairs.append_pair("type", self.kind).append_pair("format", "Entities");
+            pairs.append_pair("type", self.kind);
+            if self.form == Form::Entities {
+                pairs.append_pair("format", "Entities");
+            }
             if let Some(filter) = &self.filter {
                 pairs.append_pair("filter", &filter.to_string());
             }
@@ -210,6 +224,7 @@ mod tests {
         let uids: Vec<Uuid> = (0..30).map(Uuid::from_u128).collect();
         let query = Query {
             kind: "BackupTaskSession",
+            form: Form::Entities,
             filter: Some(Filter::uids("UID", &uids)),
             sort: Some(Sort::Descending("CreationTime")),
             page_size: 500,

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::database::{SqlStore, Tx, Value};
+use super::database::{SqlStore, Tx, Value, value};
 use super::sql::{self, Dialect};
-use super::{Backfill, Commit, Counts, Mark, Reread, Result, postgres, sqlite};
-use crate::batch::{Batch, Values};
+use super::{Backfill, Commit, Counts, Mark, Reread, Result, postgres, sqlite, sweep, transition};
+use crate::batch::Batch;
 use crate::decode::Reject;
 use crate::kind::{Inner, ParentLink, SessionKind, position};
 use crate::kinds::{self, common};
@@ -52,12 +52,20 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
         let fresh = unknown_parents(&commit.batch, is_known);
         insert_stubs(&mut tx, commit, &fresh, now).await?;
         seen.extend(fresh.into_iter().map(|(link, uid, _)| (link.table, uid)));
+        let before = transition::before(&mut tx, commit).await?;
+        if !commit.reopened.is_empty() {
+            sweep::reopen(&mut tx, commit, now).await?;
+        }
         let count = upsert(&mut tx, commit, now).await?;
+        transition::record(&mut tx, commit, &before, now).await?;
         replace_inner(&mut tx, commit, now).await?;
         if count.inserted + count.updated > 0 {
             fill_links(&mut tx, commit, now).await?;
         }
         record_rejects(&mut tx, commit, now).await?;
+        if let Some(floor) = commit.rewind {
+            rewind(&mut tx, commit, floor, now).await?;
+        }
         for mark in &commit.marks {
             set_mark(&mut tx, commit, mark, now).await?;
         }
@@ -65,6 +73,9 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
             set_backfill(&mut tx, commit, backfill, now).await?;
         }
         record_rereads(&mut tx, commit).await?;
+        if let Some(step) = &commit.sweep {
+            sweep::write(&mut tx, commit, step, now).await?;
+        }
         if commit.session.is_none() {
             seen.extend((0..commit.batch.len()).map(|row| (commit.batch.entity.table, commit.batch.uid(row))));
         }
@@ -152,7 +163,8 @@ async fn upsert(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<Coun
 }
 
 /// Later than any change.
-const FAR_FUTURE: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999 is in range");
+pub(super) const FAR_FUTURE: DateTime<Utc> =
+    DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999 is in range");
 
 /// Inner rows are replaced as a set, where their owner was stored as this observation has it.
 async fn replace_inner(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<()> {
@@ -238,16 +250,6 @@ async fn set_inner_row(
     Ok(())
 }
 
-fn value(values: &Values, row: usize) -> Value {
-    match values {
-        Values::Uid(values) => Value::Uid(values[row]),
-        Values::Text(values) => Value::Text(values.get(row).map(str::to_owned)),
-        Values::Time(values) => Value::Time(values[row]),
-        Values::Bigint(values) => Value::Int(values[row]),
-        Values::Bool(values) => Value::Bool(values[row]),
-    }
-}
-
 /// What rows of other tables can know now that these rows are stored.
 async fn fill_links(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Result<()> {
     let children = |kind: &&SessionKind| kind.parent_session.is_some_and(|parent| parent.kind == commit.kind);
@@ -288,12 +290,37 @@ async fn record_rejects(tx: &mut Tx, commit: &Commit, now: DateTime<Utc>) -> Res
     Ok(())
 }
 
+/// The source shows older data than before. What is stored stays; marks fall, never to rise over what was not read
+/// again, and what sweeps doubted is forgotten: it was doubted of another source.
+async fn rewind(tx: &mut Tx, commit: &Commit, floor: DateTime<Utc>, now: DateTime<Utc>) -> Result<()> {
+    let of_kind = || vec![commit.em_id.into(), commit.kind.into()];
+    tx.execute(
+        "update sync_marks set mark = $3, scanned_at = $4, updated_at = $5 where em_id = $1 and kind = $2",
+        vec![commit.em_id.into(), commit.kind.into(), floor.into(), commit.seen_at.into(), now.into()],
+    )
+    .await?;
+    // Ranges that a person asked for stay read; the first history and that of silent servers do not.
+    let read = if tx.dialect() == Dialect::Postgres { "$3::uuid" } else { "$3" };
+    let mut values = of_kind();
+    values.push(Uuid::nil().into());
+    let history = format!(
+        "delete from sync_backfills where em_id = $1 and kind = $2 and (first_marks is not null or backup_server_uid <> {read})"
+    );
+    tx.execute(&history, values).await?;
+    tx.execute("delete from sync_doubts where em_id = $1 and kind = $2", of_kind()).await?;
+    tx.execute("delete from sync_sweeps where em_id = $1 and kind = $2 and finished_at is null", of_kind()).await?;
+    let managers = "update enterprise_managers set went_back_at = $1, updated_at = $2 where id = $3";
+    tx.execute(managers, vec![commit.seen_at.into(), now.into(), commit.em_id.into()]).await?;
+    Ok(())
+}
+
 async fn set_mark(tx: &mut Tx, commit: &Commit, mark: &Mark, now: DateTime<Utc>) -> Result<()> {
     tx.execute(
         "insert into sync_marks as t (em_id, kind, backup_server_uid, field, mark, scanned_at, overlap_seconds,\n\
          rows_per_hour, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)\n\
          on conflict (em_id, kind, backup_server_uid, field) do update set mark = excluded.mark,\n\
-         scanned_at = excluded.scanned_at, overlap_seconds = excluded.overlap_seconds,\n\
+         scanned_at = excluded.scanned_at, overlap_seconds = case when t.overlap_seconds > excluded.overlap_seconds\n\
+         then t.overlap_seconds else excluded.overlap_seconds end,\n\
          rows_per_hour = excluded.rows_per_hour,\n\
          updated_at = case when t.mark = excluded.mark then t.updated_at else excluded.updated_at end",
         vec![
@@ -321,7 +348,7 @@ async fn set_backfill(tx: &mut Tx, commit: &Commit, backfill: &Backfill, now: Da
     let cast = if tx.dialect() == Dialect::Postgres { "::jsonb" } else { "" };
     let statement = format!(
         "insert into sync_backfills (em_id, kind, backup_server_uid, started_at, range_start, range_end, first_marks,\n\
-         finished_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7{cast}, $8, $9)\n\
+         finished_at, updated_at, floor) values ($1, $2, $3, $4, $5, $6, $7{cast}, $8, $9, $10)\n\
          on conflict (em_id, kind, backup_server_uid, started_at) do update set range_start = excluded.range_start,\n\
          range_end = excluded.range_end, first_marks = excluded.first_marks, finished_at = excluded.finished_at,\n\
          updated_at = excluded.updated_at"
@@ -338,6 +365,7 @@ async fn set_backfill(tx: &mut Tx, commit: &Commit, backfill: &Backfill, now: Da
             Value::Text(marks),
             Value::Time(backfill.finished_at),
             now.into(),
+            Value::Time(backfill.floor),
         ],
     )
     .await?;

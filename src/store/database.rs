@@ -1,20 +1,23 @@
 //! Pools, transactions, values and rows of both databases behind one face, so that a statement is written once.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
 use super::sql::Dialect;
 use super::{
-    Backfill, Commit, Counts, Error, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result, Schema, Store, migrate,
-    postgres, sqlite,
+    Backfill, Commit, Counts, Doubt, Error, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result, Schema,
+    Store, StoredRow, Sweep, migrate, postgres, sqlite,
 };
-use crate::kind::SessionKind;
+use crate::batch::{Batch, Values};
+use crate::kind::{Entity, SessionKind};
 use crate::timestamp;
 
 /// A value on its way into a statement.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Uid(Option<Uuid>),
     Uids(Vec<Uuid>),
@@ -52,6 +55,17 @@ impl From<DateTime<Utc>> for Value {
 impl From<Uuid> for Value {
     fn from(uid: Uuid) -> Self {
         Self::Uid(Some(uid))
+    }
+}
+
+/// The value of a batch's column.
+pub(super) fn value(values: &Values, row: usize) -> Value {
+    match values {
+        Values::Uid(values) => Value::Uid(values[row]),
+        Values::Text(values) => Value::Text(values.get(row).map(str::to_owned)),
+        Values::Time(values) => Value::Time(values[row]),
+        Values::Bigint(values) => Value::Int(values[row]),
+        Values::Bool(values) => Value::Bool(values[row]),
     }
 }
 
@@ -96,11 +110,15 @@ impl Row {
     }
 
     pub(super) fn uid(&self, column: usize) -> Result<Uuid> {
+        self.maybe_uid(column)?.ok_or_else(|| Error::Value("an identity that must not be null is null".to_owned()))
+    }
+
+    pub(super) fn maybe_uid(&self, column: usize) -> Result<Option<Uuid>> {
         match self {
             Self::Postgres(row) => Ok(row.try_get(column)?),
             Self::Sqlite(row) => {
-                let text: String = row.try_get(column)?;
-                Uuid::try_parse(&text).map_err(|_| Error::Value(text))
+                let text: Option<String> = row.try_get(column)?;
+                text.map(|text| Uuid::try_parse(&text).map_err(|_| Error::Value(text))).transpose()
             }
         }
     }
@@ -256,6 +274,73 @@ impl Store for SqlStore {
 
     async fn unseen_parent_sessions(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Uuid>> {
         super::read::unseen_parent_sessions(&mut self.begin_read().await?, em_id, kind).await
+    }
+
+    async fn server_names(&self) -> Result<HashMap<Uuid, String>> {
+        super::read::server_names(&mut self.begin_read().await?).await
+    }
+
+    async fn sweeps(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Sweep>> {
+        super::sweep::sweeps(&mut self.begin_read().await?, em_id, kind.name).await
+    }
+
+    async fn stored_rows(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        from: DateTime<Utc>,
+        to: Option<DateTime<Utc>>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>> {
+        super::sweep::stored_rows(&mut self.begin_read().await?, em_id, kind, from, to, limit).await
+    }
+
+    async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>> {
+        super::sweep::compare(&mut self.begin_read().await?, batch, kind).await
+    }
+
+    async fn doubts(
+        &self,
+        em_id: i64,
+        entity: Entity,
+        doubt: Doubt,
+        swept_at: Option<DateTime<Utc>>,
+        least_sweeps: i64,
+        limit: u32,
+    ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+        super::sweep::doubts(&mut self.begin_read().await?, em_id, entity, doubt, swept_at, least_sweeps, limit).await
+    }
+
+    async fn marked_by_day(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<(Uuid, NaiveDate, u64)>> {
+        super::sweep::marked_by_day(&mut self.begin_read().await?, em_id, kind, from).await
+    }
+
+    async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>> {
+        super::sweep::listed_parents(&mut self.begin_read().await?, em_id, entity).await
+    }
+
+    async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>> {
+        super::sweep::rows_at_marks(&mut self.begin_read().await?, em_id, kind).await
+    }
+
+    async fn newest_rows(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        server: Uuid,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>> {
+        super::sweep::newest_rows(&mut self.begin_read().await?, em_id, kind, server, until, limit).await
+    }
+
+    async fn went_back_at(&self, em_id: i64) -> Result<Option<DateTime<Utc>>> {
+        super::read::went_back_at(&mut self.begin_read().await?, em_id).await
     }
 
     async fn commit(&self, commits: &[Commit], now: DateTime<Utc>) -> Result<Vec<Counts>> {

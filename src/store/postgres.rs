@@ -12,7 +12,7 @@ use super::database::Value;
 use super::sql::{self, Dialect, Fixed};
 use super::{Counts, Error, Result};
 use crate::batch::{Batch, Values};
-use crate::kind::SessionKind;
+use crate::kind::{Entity, SessionKind};
 
 pub(super) async fn open(url: &str) -> Result<PgPool> {
     // sqlx does not quote the URL in its errors, which may carry a password.
@@ -59,32 +59,14 @@ pub(super) async fn upsert(
     now: DateTime<Utc>,
 ) -> Result<Counts> {
     let entity = &batch.entity;
-    let mut arrays = Vec::new();
-    let mut names = Vec::new();
-    for (_, column) in sql::carried(entity) {
-        names.push(column.name);
-        arrays.push(format!("${}::{}[]", names.len(), sql::postgres_type(column.ty)));
-    }
-    names.push("extra");
-    arrays.push(format!("${}::text[]", names.len()));
-    let source = format!("(select * from unnest({}) as u({}))", arrays.join(", "), names.join(", "));
-    let fixed = Fixed::from(names.len() + 1);
+    let (source, columns) = source(entity);
+    let fixed = Fixed::from(columns + 1);
     let upsert = sql::upsert(Dialect::Postgres, entity, session, &source, &fixed);
     let statement = format!(
-        "with written as ({upsert}\nreturning t.first_seen_at = t.updated_at as inserted)\n\
+        "with written as ({upsert}\nreturning t.xmax = 0 as inserted)\n\
          select count(*) filter (where inserted), count(*) from written"
     );
-    let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
-    for (column, _) in sql::carried(entity) {
-        query = match &batch.values[column] {
-            Values::Uid(values) => query.bind(values.as_slice()),
-            Values::Text(values) => query.bind(values.iter().collect::<Vec<Option<&str>>>()),
-            Values::Time(values) => query.bind(values.as_slice()),
-            Values::Bigint(values) => query.bind(values.as_slice()),
-            Values::Bool(values) => query.bind(values.as_slice()),
-        };
-    }
-    query = query.bind(batch.extra.iter().collect::<Vec<Option<&str>>>());
+    let mut query = bind(sqlx::query(AssertSqlSafe(statement)).persistent(false), batch);
     query = query.bind(em_id).bind(now).bind(unless_changed_since);
     if session.is_none() {
         query = query.bind(entity.name);
@@ -97,4 +79,40 @@ pub(super) async fn upsert(
         updated: (written - inserted).cast_unsigned(),
         rejected: 0,
     })
+}
+
+/// How stored rows compare with a batch's, as [`sql::compare`] has it.
+pub(super) async fn compare(
+    conn: &mut PgConnection,
+    batch: &Batch,
+    kind: &'static SessionKind,
+) -> Result<Vec<super::database::Row>> {
+    let statement = sql::compare(Dialect::Postgres, kind, &source(&batch.entity).0);
+    let rows = bind(sqlx::query(AssertSqlSafe(statement)).persistent(false), batch).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(super::database::Row::Postgres).collect())
+}
+
+/// A batch as a relation, one array a column, and how many parameters that takes.
+fn source(entity: &Entity) -> (String, usize) {
+    let (mut names, mut arrays) = (Vec::new(), Vec::new());
+    for (_, column) in sql::carried(entity) {
+        names.push(column.name);
+        arrays.push(format!("${}::{}[]", names.len(), sql::postgres_type(column.ty)));
+    }
+    names.push("extra");
+    arrays.push(format!("${}::text[]", names.len()));
+    (format!("(select * from unnest({}) as u({}))", arrays.join(", "), names.join(", ")), names.len())
+}
+
+fn bind<'q>(mut query: Query<'q, Postgres, PgArguments>, batch: &'q Batch) -> Query<'q, Postgres, PgArguments> {
+    for (column, _) in sql::carried(&batch.entity) {
+        query = match &batch.values[column] {
+            Values::Uid(values) => query.bind(values.as_slice()),
+            Values::Text(values) => query.bind(values.iter().collect::<Vec<Option<&str>>>()),
+            Values::Time(values) => query.bind(values.as_slice()),
+            Values::Bigint(values) => query.bind(values.as_slice()),
+            Values::Bool(values) => query.bind(values.as_slice()),
+        };
+    }
+    query.bind(batch.extra.iter().collect::<Vec<Option<&str>>>())
 }

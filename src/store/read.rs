@@ -1,5 +1,7 @@
 //! What a pass reads before it asks the source.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -11,6 +13,16 @@ use crate::timestamp;
 pub(super) async fn manager_since(tx: &mut Tx, name: &str) -> Result<Option<DateTime<Utc>>> {
     let rows = tx.query("select first_seen_at from enterprise_managers where name = $1", vec![name.into()]).await?;
     rows.first().map(|row| row.time(0)).transpose()
+}
+
+pub(super) async fn went_back_at(tx: &mut Tx, em_id: i64) -> Result<Option<DateTime<Utc>>> {
+    let rows = tx.query("select went_back_at from enterprise_managers where id = $1", vec![em_id.into()]).await?;
+    rows.first().map_or(Ok(None), |row| row.maybe_time(0))
+}
+
+pub(super) async fn server_names(tx: &mut Tx) -> Result<HashMap<Uuid, String>> {
+    let rows = tx.query("select uid, name from backup_servers where name is not null", vec![]).await?;
+    rows.iter().map(|row| Ok((row.uid(0)?, row.text(1)?.unwrap_or_default()))).collect()
 }
 
 pub(super) async fn servers(tx: &mut Tx, em_id: i64) -> Result<Vec<Uuid>> {
@@ -48,7 +60,7 @@ pub(super) async fn marks(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Result
 pub(super) async fn backfills(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Result<Vec<Backfill>> {
     let rows = tx
         .query(
-            "select backup_server_uid, started_at, range_start, range_end, cast(first_marks as text), finished_at\n\
+            "select backup_server_uid, started_at, range_start, range_end, cast(first_marks as text), finished_at, floor\n\
              from sync_backfills where em_id = $1 and kind = $2 order by started_at",
             vec![em_id.into(), kind.name.into()],
         )
@@ -62,6 +74,7 @@ pub(super) async fn backfills(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Re
                 until: row.time(3)?,
                 first_marks: row.text(4)?.map(|text| first_marks(&text)).transpose()?,
                 finished_at: row.maybe_time(5)?,
+                floor: row.maybe_time(6)?,
             })
         })
         .collect()
@@ -88,7 +101,7 @@ pub(super) async fn open_rows(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Re
         "select s.uid, s.creation_time, case when s.state in ({finished}) then 1 else 0 end, r.asked_at,\n\
          coalesce(r.times, 0), case when r.absent_since is null then 0 else 1 end\n\
          from {table} s left join sync_rereads r on r.em_id = s.em_id and r.kind = $2 and r.uid = s.uid\n\
-         where s.em_id = $1 and {open} order by s.creation_time desc",
+         where s.em_id = $1 and {open} and s.source_missing_since is null order by s.creation_time desc",
         finished = sql::quoted(kind.finished),
         table = kind.table,
         open = sql::is_open(kind),

@@ -8,7 +8,7 @@ use super::{Pass, Result};
 use crate::kinds::KINDS;
 
 /// How long the diary is kept.
-const KEPT: Duration = Duration::days(90);
+pub(super) const KEPT: Duration = Duration::days(90);
 
 /// Writes a line of the diary; passes that changed nothing are counted on one line a day.
 pub(super) async fn record_pass(store: &SqlStore, pass: &Pass) -> Result<()> {

@@ -58,25 +58,13 @@ pub(super) fn upsert(
     fixed: &Fixed,
 ) -> String {
     let table = entity.table;
-    let mut names = Vec::new();
-    let mut values = Vec::new();
-    for column in entity.columns {
-        names.push(column.name);
-        values.push(match column.source {
-            Source::Parent(of) => parent_value(session, of),
-            Source::Derived => unique_plan("v"),
-            _ if column.ty == Ty::Json && dialect == Dialect::Postgres => format!("v.{}::jsonb", column.name),
-            _ => format!("v.{}", column.name),
-        });
-    }
-    names.push("extra");
-    values.push(if dialect == Dialect::Postgres { "v.extra::jsonb" } else { "v.extra" }.to_owned());
+    let mut written = written(dialect, entity, session);
     if session.is_none() {
-        names.push("listed_as");
-        values.push(format!("${}", fixed.listed_as));
+        written.push(("listed_as", format!("${}", fixed.listed_as)));
     }
+    let (names, values): (Vec<&str>, Vec<String>) = written.iter().cloned().unzip();
     let compared: Vec<&str> = names.iter().copied().filter(|name| *name != "uid").collect();
-    let kept: Vec<&str> = entity.columns.iter().filter(|column| is_kept(column)).map(|column| column.name).collect();
+    let kept = kept(entity);
 
     let mut sql = format!(
         "insert into {table} as t ({}, em_id, first_seen_at, updated_at)\nselect {}, ${}, ${now}, ${now}\nfrom {source} v\n",
@@ -101,34 +89,67 @@ pub(super) fn upsert(
     // are stored as they are must not get that far.
     sql.push_str("where true");
     if dialect == Dialect::Postgres {
-        let raw: Vec<String> = names
-            .iter()
-            .zip(&values)
-            .filter(|(name, _)| **name != "uid")
-            .map(
-                |(name, value)| {
-                    if kept.contains(name) { format!("coalesce({value}, o.{name})") } else { value.clone() }
-                },
-            )
-            .collect();
         let _ = write!(
             sql,
-            " and not exists (select from {table} o where o.uid = v.uid and ({}) is not distinct from ({}))",
-            compared.iter().map(|name| format!("o.{name}")).collect::<Vec<_>>().join(", "),
-            raw.join(", ")
+            " and not exists (select from {table} o where o.uid = v.uid and o.source_missing_since is null and {})",
+            same(entity, &written)
         );
     }
+    let (old, new) = (old.join(", "), new.join(", "));
+    // A row that is there again loses the mark of a missing one, which is no change of its values.
     let _ = write!(
         sql,
-        "\non conflict (uid) do update set {}, updated_at = excluded.updated_at{}\nwhere t.updated_at <= ${} and ({}) is distinct from ({}){}",
+        "\non conflict (uid) do update set {}, source_missing_since = null,\n\
+         updated_at = case when ({old}) is distinct from ({new}) then excluded.updated_at else t.updated_at end\n\
+         where t.updated_at <= ${} and (({old}) is distinct from ({new}) or t.source_missing_since is not null){}",
         set.join(", "),
-        if session.is_none() { ", source_missing_since = null" } else { "" },
         fixed.unless_changed_since,
-        old.join(", "),
-        new.join(", "),
         guard.unwrap_or_default()
     );
     sql
+}
+
+/// The columns that an upsert writes, with what it writes into them, from a row `v`.
+fn written(dialect: Dialect, entity: &Entity, session: Option<&SessionKind>) -> Vec<(&'static str, String)> {
+    let jsonb = if dialect == Dialect::Postgres { "::jsonb" } else { "" };
+    let value = |column: &Column| match column.source {
+        Source::Parent(of) => parent_value(session, of),
+        Source::Derived => unique_plan("v"),
+        _ if column.ty == Ty::Json => format!("v.{}{jsonb}", column.name),
+        _ => format!("v.{}", column.name),
+    };
+    let mut written: Vec<_> = entity.columns.iter().map(|column| (column.name, value(column))).collect();
+    written.push(("extra", format!("v.extra{jsonb}")));
+    written
+}
+
+fn kept(entity: &Entity) -> Vec<&'static str> {
+    entity.columns.iter().filter(|column| is_kept(column)).map(|column| column.name).collect()
+}
+
+/// Whether a stored row `o` is what would be written.
+fn same(entity: &Entity, written: &[(&str, String)]) -> String {
+    let kept = kept(entity);
+    let compared = || written.iter().filter(|(name, _)| *name != "uid");
+    let stored: Vec<String> = compared().map(|(name, _)| format!("o.{name}")).collect();
+    let fresh: Vec<String> = compared()
+        .map(|(name, value)| if kept.contains(name) { format!("coalesce({value}, o.{name})") } else { value.clone() })
+        .collect();
+    format!("({}) is not distinct from ({})", stored.join(", "), fresh.join(", "))
+}
+
+/// How stored rows compare with a batch's: uid, whether all values are the same, whether the row is stored as ended,
+/// and whether it is marked as missing. `source` yields one row a record.
+pub(super) fn compare(dialect: Dialect, kind: &SessionKind, source: &str) -> String {
+    let entity = kind.entity();
+    let truth = |condition: &str| format!("case when {condition} then 1 else 0 end");
+    format!(
+        "select o.uid, {}, {}, {} from {source} v join {} o on o.uid = v.uid",
+        truth(&same(&entity, &written(dialect, &entity, Some(kind)))),
+        truth(&format!("o.end_time is not null and o.state in ({})", quoted(kind.finished))),
+        truth("o.source_missing_since is not null"),
+        kind.table
+    )
 }
 
 /// The value of a task's column that its parent session holds.

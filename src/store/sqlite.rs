@@ -129,7 +129,36 @@ async fn upsert_chunk(
     unless_changed_since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<u64> {
-    let mut query = sqlx::query(AssertSqlSafe(statement(&batch.entity, session, rows.len())));
+    let query = sqlx::query(AssertSqlSafe(statement(&batch.entity, session, rows.len())));
+    let mut query = bind_rows(query, batch, rows);
+    query = query.bind(em_id).bind(timestamp::format(now)).bind(timestamp::format(unless_changed_since));
+    if session.is_none() {
+        query = query.bind(batch.entity.name);
+    }
+    Ok(query.execute(conn).await?.rows_affected())
+}
+
+/// How stored rows compare with a batch's, as [`sql::compare`] has it.
+pub(super) async fn compare(
+    conn: &mut SqliteConnection,
+    batch: &Batch,
+    kind: &'static SessionKind,
+) -> Result<Vec<super::database::Row>> {
+    let mut found = Vec::with_capacity(batch.len());
+    for first in (0..batch.len()).step_by(CHUNK) {
+        let rows = first..batch.len().min(first + CHUNK);
+        let statement = sql::compare(Dialect::Sqlite, kind, &source(&batch.entity, rows.len()).0);
+        let compared = bind_rows(sqlx::query(AssertSqlSafe(statement)), batch, rows).fetch_all(&mut *conn).await?;
+        found.extend(compared.into_iter().map(super::database::Row::Sqlite));
+    }
+    Ok(found)
+}
+
+fn bind_rows<'q>(
+    mut query: Query<'q, Sqlite, SqliteArguments>,
+    batch: &'q Batch,
+    rows: std::ops::Range<usize>,
+) -> Query<'q, Sqlite, SqliteArguments> {
     for row in rows {
         for (column, _) in sql::carried(&batch.entity) {
             query = match &batch.values[column] {
@@ -146,11 +175,7 @@ async fn upsert_chunk(
         }
         query = query.bind(batch.extra.get(row));
     }
-    query = query.bind(em_id).bind(timestamp::format(now)).bind(timestamp::format(unless_changed_since));
-    if session.is_none() {
-        query = query.bind(batch.entity.name);
-    }
-    Ok(query.execute(conn).await?.rows_affected())
+    query
 }
 
 /// The statement for so many rows of a type. It is long, and made once.
@@ -161,14 +186,19 @@ fn statement(entity: &Entity, session: Option<&SessionKind>, rows: usize) -> Arc
 }
 
 fn make_statement(entity: &Entity, session: Option<&SessionKind>, rows: usize) -> String {
+    let (source, columns) = source(entity, rows);
+    // Plain question marks are counted by themselves; the fixed parameters follow them by number.
+    let fixed = Fixed::from(columns * rows + 1);
+    sql::upsert(Dialect::Sqlite, entity, session, &source, &fixed)
+}
+
+/// So many rows of a type as a relation, and how many parameters one of them takes.
+fn source(entity: &Entity, rows: usize) -> (String, usize) {
     let mut names: Vec<String> = sql::carried(entity)
         .enumerate()
         .map(|(n, (_, column))| format!("column{} as {}", n + 1, column.name))
         .collect();
     names.push(format!("column{} as extra", names.len() + 1));
     let row = format!("({})", vec!["?"; names.len()].join(","));
-    let source = format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows].join(","));
-    // Plain question marks are counted by themselves; the fixed parameters follow them by number.
-    let fixed = Fixed::from(names.len() * rows + 1);
-    sql::upsert(Dialect::Sqlite, entity, session, &source, &fixed)
+    (format!("(select {} from (values {}))", names.join(", "), vec![row.as_str(); rows].join(",")), names.len())
 }

@@ -40,6 +40,8 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
         config::Backfill::All => DateTime::UNIX_EPOCH,
         config::Backfill::For(span) => floor_second(started_at - span).max(DateTime::UNIX_EPOCH),
     };
+    let settled = begun.as_ref().and_then(|begun| begun.floor);
+    let floor = settled.map_or(floor, |settled| settled.min(floor));
     let window = match &begun {
         Some(begun) => Window { from: floor.min(begun.from), to: Some(begun.from) },
         None => Window::since(floor),
@@ -70,6 +72,7 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
             until: started_at,
             first_marks: Some(first_marks.iter().map(|(server, mark)| (*server, *mark)).collect()),
             finished_at: step.is_last.then_some(now),
+            floor: settled,
         });
         if step.is_last {
             let hours = ((started_at - floor).as_seconds_f64() / 3600.0).max(1.0);
@@ -151,6 +154,7 @@ pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result
                 until: gap.to.unwrap_or(started_at),
                 first_marks: None,
                 finished_at: step.is_last.then_some(started_at),
+                floor: None,
             });
             context.writer.commit(commit).await?;
             (context.options.progress)(Progress {
@@ -220,6 +224,7 @@ mod tests {
             until: parse(until).expect("a time"),
             first_marks: None,
             finished_at: None,
+            floor: None,
         };
         let whole = window("2025-01-01", "2025-02-01");
         assert_eq!(gaps(whole, &[]), [whole]);

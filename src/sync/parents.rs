@@ -3,37 +3,59 @@
 //! These lists are short and carry no time to follow. A page that drifts may miss an object until the next pass; a
 //! session that refers to it brings a stub meanwhile.
 
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
 use super::read::{unless_unknown, until_cancelled};
 use super::{Context, Error, KindOutcome};
 use crate::decode::decode;
-use crate::em::query::Sort;
+use crate::em::query::{Form, Sort};
 use crate::em::{self, Query, Rejection};
 use crate::kind::Entity;
 use crate::kinds::PARENTS;
 use crate::store::{Commit, Counts};
 
 /// Reads all of them. A type that fails does not stop the others.
-pub(super) async fn read(context: &Context<'_>) -> Result<Vec<KindOutcome>, Error> {
+/// Also returns the backup servers that were listed, where all of them were read.
+pub(super) async fn read(context: &Context<'_>) -> Result<(Vec<KindOutcome>, Option<HashSet<Uuid>>), Error> {
     let mut outcomes = Vec::new();
+    let mut servers = None;
     for entity in PARENTS {
         if context.cancel.is_cancelled() {
             return Err(Error::Interrupted);
         }
         let mut reads = 0;
-        let result = read_type(context, *entity, &mut reads).await;
+        let mut listed = HashSet::new();
+        let result = read_type(context, *entity, &mut reads, &mut listed).await;
+        if result.is_ok() && entity.table == "backup_servers" {
+            servers = Some(listed);
+        }
         match unless_unknown(context.client, entity.name, result).await {
             Err(error) if error.stops_all() => return Err(error),
             result => outcomes.push(KindOutcome { kind: entity.name, counts: Counts::default(), reads, result }),
         }
     }
-    Ok(outcomes)
+    Ok((outcomes, servers))
 }
 
-async fn read_type(context: &Context<'_>, entity: Entity, reads: &mut u64) -> Result<(), Error> {
+async fn read_type(
+    context: &Context<'_>,
+    entity: Entity,
+    reads: &mut u64,
+    listed: &mut HashSet<Uuid>,
+) -> Result<(), Error> {
     let mut page_size = context.options.page_size;
     let mut page = 1;
     loop {
-        let query = Query { kind: entity.name, filter: None, sort: Some(Sort::Ascending("Name")), page_size, page };
+        let query = Query {
+            kind: entity.name,
+            form: Form::Entities,
+            filter: None,
+            sort: Some(Sort::Ascending("Name")),
+            page_size,
+            page,
+        };
         *reads += 1;
         let accept = |body: &[u8]| {
             let decoded = decode(entity, body)?;
@@ -64,6 +86,7 @@ async fn read_type(context: &Context<'_>, entity: Entity, reads: &mut u64) -> Re
         };
         let pages = decoded.paging.pages;
         let mut commit = Commit::new(context.em_id, entity, None, context.client.now());
+        listed.extend(decoded.batch.uids());
         commit.batch = decoded.batch;
         commit.rejects = decoded.rejects;
         context.writer.commit(commit).await?;

@@ -1,12 +1,14 @@
 //! One read of one kind: a filter, one page, and whether that page can be believed.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::plan::Start;
 use super::{Context, Error, Window};
-use crate::decode::{Decoded, decode};
-use crate::em::query::{Filter, MAX_URL, Op, Operand, Sort};
+use crate::decode::{Decoded, Paging, References, decode, references};
+use crate::em::query::{Filter, Form, MAX_URL, Op, Operand, Sort};
 use crate::em::{self, Query, Rejection};
 use crate::kind::SessionKind;
 use crate::kinds::common;
@@ -45,6 +47,9 @@ pub(super) enum Page {
     },
 }
 
+/// References to ask for in a request; they are small.
+const REFERENCES: u32 = 2000;
+
 /// Reads one kind.
 pub(super) struct Reader<'a> {
     pub(super) context: &'a Context<'a>,
@@ -55,11 +60,23 @@ pub(super) struct Reader<'a> {
     pub(super) granted: u32,
     /// Rows newer than this were just seen, so that a list cannot be missing.
     pub(super) seen_since: Option<DateTime<Utc>>,
+    /// Rows that are expected to come, as long as they have not.
+    pub(super) awaited: HashSet<Uuid>,
+    /// References a page, as the server last granted them.
+    pub(super) granted_references: u32,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(context: &'a Context<'a>, kind: &'static SessionKind) -> Self {
-        Self { context, kind, reads: 0, granted: context.options.page_size, seen_since: None }
+        Self {
+            context,
+            kind,
+            reads: 0,
+            granted: context.options.page_size,
+            seen_since: None,
+            awaited: HashSet::new(),
+            granted_references: REFERENCES,
+        }
     }
 
     /// A commit for this kind that stores nothing yet.
@@ -139,9 +156,68 @@ impl<'a> Reader<'a> {
             Ok(decoded)
         };
         let context = self.context;
-        until_cancelled(context, context.client.query(&query, accept))
+        let decoded = until_cancelled(context, context.client.query(&query, accept))
             .await?
-            .map_err(|source| self.error(&window, source))
+            .map_err(|source| self.error(&window, source))?;
+        self.receive(&decoded);
+        Ok(decoded)
+    }
+
+    /// Takes note of rows that were awaited.
+    fn receive(&mut self, decoded: &Decoded) {
+        if !self.awaited.is_empty() {
+            for uid in decoded.batch.uids() {
+                self.awaited.remove(&uid);
+            }
+        }
+    }
+
+    /// Reads what there is in a window without what it says, as one page; `None` if it is more than a page.
+    pub(super) async fn references(&mut self, window: Window) -> Result<Option<References>, Error> {
+        let query = Query {
+            kind: self.kind.name,
+            form: Form::References,
+            filter: self.filter(&Scope::All, Field::Creation, window),
+            sort: Some(Sort::Descending(self.property(Field::Creation))),
+            page_size: REFERENCES,
+            page: 1,
+        };
+        self.reads += 1;
+        let accept = |body: &[u8]| {
+            let found = references(body)?;
+            check_paging(found.paging, found.records, &query)?;
+            Ok(found)
+        };
+        let context = self.context;
+        let found = until_cancelled(context, context.client.query(&query, accept))
+            .await?
+            .map_err(|source| self.error(&window, source))?;
+        if found.paging.size > 0 {
+            self.granted_references = found.paging.size;
+        }
+        Ok((found.paging.pages <= 1).then_some(found))
+    }
+
+    /// The oldest row that the source has, if it has any.
+    pub(super) async fn oldest(&mut self) -> Result<Option<(Uuid, DateTime<Utc>)>, Error> {
+        let everything = Window::since(DateTime::UNIX_EPOCH);
+        let sort = Some(Sort::Ascending(self.property(Field::Creation)));
+        let query = self.query(&Scope::All, Field::Creation, everything, sort, 1, 1);
+        self.reads += 1;
+        let kind = self.kind;
+        let accept = |body: &[u8]| {
+            let decoded = decode(kind.entity(), body)?;
+            check_page(&decoded, &query)?;
+            Ok(decoded)
+        };
+        let context = self.context;
+        let decoded = until_cancelled(context, context.client.query(&query, accept))
+            .await?
+            .map_err(|source| self.error(&everything, source))?;
+        let batch = &decoded.batch;
+        let times =
+            (0..batch.len()).filter_map(|row| Some((batch.time_at(common::CREATION_TIME, row)?, batch.uid(row))));
+        Ok(times.min().map(|(time, uid)| (uid, time)))
     }
 
     async fn send(&mut self, query: &Query, field: Field, scope: &Scope, window: Window) -> Result<Page, Error> {
@@ -179,6 +255,9 @@ impl<'a> Reader<'a> {
             Page::Overflow { size, .. } => self.granted = *size,
             Page::Whole(_) => {}
         }
+        if let Page::Whole(decoded) = &page {
+            self.receive(decoded);
+        }
         Ok(page)
     }
 
@@ -203,7 +282,8 @@ impl<'a> Reader<'a> {
         page_size: u32,
         page: u32,
     ) -> Query {
-        Query { kind: self.kind.name, filter: self.filter(scope, field, window), sort, page_size, page }
+        let filter = self.filter(scope, field, window);
+        Query { kind: self.kind.name, form: Form::Entities, filter, sort, page_size, page }
     }
 
     fn filter(&self, scope: &Scope, field: Field, window: Window) -> Option<Filter> {
@@ -261,7 +341,7 @@ pub(super) async fn unless_unknown(
     let Err(Error::Read { source: em::Error::BadRequest { status: 400, .. }, .. }) = &result else {
         return result;
     };
-    let bare = Query { kind, filter: None, sort: None, page_size: 1, page: 1 };
+    let bare = Query { kind, form: Form::Entities, filter: None, sort: None, page_size: 1, page: 1 };
     match client.query(&bare, |_| Ok(())).await {
         Ok(()) => result,
         Err(em::Error::BadRequest { status: 400, .. }) => Err(Error::Unavailable),
@@ -271,8 +351,10 @@ pub(super) async fn unless_unknown(
 
 /// The page that was asked for, of the size that was asked for or a smaller one, with no more rows than that.
 fn check_page(decoded: &Decoded, query: &Query) -> Result<(), Rejection> {
-    let paging = decoded.paging;
-    let records = decoded.records;
+    check_paging(decoded.paging, decoded.records, query)
+}
+
+pub(super) fn check_paging(paging: Paging, records: usize, query: &Query) -> Result<(), Rejection> {
     if paging.page != query.page && !(records == 0 && paging.pages == 0) || paging.size > query.page_size {
         return Err(Rejection::Page {
             page: paging.page,

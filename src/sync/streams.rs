@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::plan::{self, SERVERS_A_REQUEST, Start};
 use super::read::{Page, Reader, Scope};
 use super::scan::Scan;
-use super::{Error, Window, history, open};
+use super::{Error, Window, history, open, rewind};
 use crate::kind::SessionKind;
 use crate::store::{Backfill, Field, Mark};
 use crate::timestamp::floor_second;
@@ -39,8 +39,14 @@ pub(super) async fn wide(reader: &mut Reader<'_>) -> Result<(), Error> {
     // Within a day a list cannot have become empty by itself; older rows may have been purged.
     let newest = streams.marks.values().filter(|mark| mark.field == Field::Creation).map(|mark| mark.mark).max();
     reader.seen_since = newest.filter(|newest| now - *newest < TimeDelta::days(1));
-    creation(reader, &streams).await?;
+    let at_marks = rewind::await_marks(reader).await?;
+    let scanned = creation(reader, &streams).await?;
     reader.seen_since = None;
+    if rewind::has_gone_back(reader, &at_marks, &scanned).await? {
+        rewind::rewind(reader, streams.floor).await?;
+        history::first(reader).await?;
+        return open::refresh(reader).await;
+    }
     if end_and_open(reader, &streams).await? {
         return Ok(());
     }
@@ -74,7 +80,7 @@ impl Streams {
             .filter(|mark| mark.field == field && (!options.spare_silent || plan::is_due(mark, now)))
             .map(|mark| Start {
                 server: mark.server,
-                from: floor_second(mark.mark - options.overlap),
+                from: scan_start(mark, options.overlap),
                 rows_per_hour: mark.rows_per_hour,
             })
             .collect()
@@ -98,9 +104,11 @@ impl Streams {
     }
 }
 
-async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<(), Error> {
+/// Returns the servers whose streams were read.
+async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet<Uuid>, Error> {
     let now = reader.context.client.now();
     let mut starts = streams.starts(reader, Field::Creation, now);
+    let scanned = starts.iter().map(|start| start.server).collect();
     starts.extend(streams.never_seen(reader, now));
     let known: BTreeSet<Uuid> = streams
         .marks
@@ -133,7 +141,7 @@ async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<(), Erro
     for group in strangers.chunks(SERVERS_A_REQUEST) {
         scan(reader, streams, Field::Creation, Scope::Servers(group.to_vec()), streams.floor, now).await?;
     }
-    Ok(())
+    Ok(scanned)
 }
 
 /// What has ended and what has not, in one request, where that fits a page: the usual case, at half the requests.
@@ -205,7 +213,7 @@ fn risen(
     now: DateTime<Utc>,
     scan: &Scan,
 ) -> (Vec<Mark>, Vec<Backfill>) {
-    let overlap = reader.context.options.overlap;
+    let least = reader.context.options.overlap;
     // Servers of one request have starts of their own.
     let hours = |server: Uuid| {
         let own = match scope {
@@ -220,7 +228,7 @@ fn risen(
             .marks
             .values()
             .filter(|mark| mark.field == field)
-            .filter(|mark| mark.server.is_nil() || floor_second(mark.mark - overlap) >= floor_second(from))
+            .filter(|mark| mark.server.is_nil() || scan_start(mark, least) >= floor_second(from))
             .map(|mark| mark.server)
             .collect(),
     };
@@ -240,18 +248,24 @@ fn risen(
                 until: now,
                 first_marks: None,
                 finished_at: Some(now),
+                floor: None,
             });
             continue;
         };
-        let overlap_seconds = overlap.num_seconds();
+        let overlap_seconds = least.num_seconds();
         let fresh = density(scan.rows.get(&server).copied().unwrap_or_default(), hours(server));
         let rows_per_hour = plan::blend(old, fresh, hours(server), now);
         marks.push(Mark { server, field, mark: value, scanned_at: now, overlap_seconds, rows_per_hour });
         if field == Field::Creation && !streams.marks.contains_key(&(Field::End, server)) {
-            marks.push(first_end_mark(server, now, overlap, rows_per_hour));
+            marks.push(first_end_mark(server, now, least, rows_per_hour));
         }
     }
     (marks, backfills)
+}
+
+/// Where the scan of a stream begins: its overlap is the configured one, or wider where rows came later than that.
+fn scan_start(mark: &Mark, least: TimeDelta) -> DateTime<Utc> {
+    floor_second(mark.mark - least.max(TimeDelta::seconds(mark.overlap_seconds)))
 }
 
 /// Where the ends of a server's sessions are followed from: all that ended before was read ended.

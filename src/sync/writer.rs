@@ -19,7 +19,8 @@ const QUEUE: usize = 3;
 /// Rows in one transaction, unless one window has more.
 const ROWS: usize = 2000;
 
-type Totals = HashMap<&'static str, Counts>;
+/// What became of the rows so far, by kind.
+pub(super) type Totals = HashMap<&'static str, Counts>;
 
 enum Job {
     Commit(Box<Commit>),

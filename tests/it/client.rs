@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vemsync::clock::SystemClock;
+use vemsync::em::query::Form;
 use vemsync::em::{Client, Error, Failure, Limits, Query};
 use vemsync::simulator::{Fault, Options, Simulator, TokenLife, World};
 
@@ -18,7 +19,7 @@ async fn simulate(options: Options) -> Simulator {
 }
 
 fn query(kind: &'static str) -> Query {
-    Query { kind, filter: None, sort: None, page_size: 5, page: 1 }
+    Query { kind, form: Form::Entities, filter: None, sort: None, page_size: 5, page: 1 }
 }
 
 fn logons(simulator: &Simulator) -> usize {

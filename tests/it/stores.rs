@@ -200,6 +200,7 @@ async fn marks_and_backfills_come_back_as_they_were_set() {
             until: at("2025-06-01T09:00:00Z"),
             first_marks: Some(vec![(server, at("2025-06-01T08:59:59Z"))]),
             finished_at: None,
+            floor: None,
         };
         let mut commit = Commit::new(em, kind.entity(), Some(kind), at("2025-06-01T12:00:00Z"));
         commit.marks.push(mark.clone());

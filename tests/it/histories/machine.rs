@@ -9,17 +9,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, RwLock};
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use vemsync::batch::Batch;
 use vemsync::clock::Clock;
-use vemsync::kind::SessionKind;
+use vemsync::kind::{Entity, SessionKind};
 use vemsync::kinds;
 use vemsync::store::{
-    self, Backfill, Commit, Counts, Error, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result, Schema, Store,
+    self, Backfill, Commit, Counts, Doubt, Error, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result,
+    Schema, Store, StoredRow, Sweep,
 };
 
 use super::model::Model;
@@ -226,6 +228,86 @@ impl Store for Watched {
     async fn unseen_parent_sessions(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Uuid>> {
         let kind = lasting(kind);
         self.call(kind.name, |store| Box::pin(async move { store.unseen_parent_sessions(em_id, kind).await })).await
+    }
+
+    async fn server_names(&self) -> Result<HashMap<Uuid, String>> {
+        self.inner.server_names().await
+    }
+
+    async fn sweeps(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Sweep>> {
+        let kind = lasting(kind);
+        self.call(kind.name, |store| Box::pin(async move { store.sweeps(em_id, kind).await })).await
+    }
+
+    async fn stored_rows(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        from: DateTime<Utc>,
+        to: Option<DateTime<Utc>>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>> {
+        let kind = lasting(kind);
+        self.call(kind.name, |store| Box::pin(async move { store.stored_rows(em_id, kind, from, to, limit).await }))
+            .await
+    }
+
+    async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>> {
+        let batch = batch.clone();
+        self.call(kind.name, |store| Box::pin(async move { store.compare(&batch, kind).await })).await
+    }
+
+    async fn doubts(
+        &self,
+        em_id: i64,
+        entity: Entity,
+        doubt: Doubt,
+        swept_at: Option<DateTime<Utc>>,
+        least_sweeps: i64,
+        limit: u32,
+    ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+        let work = |store: Arc<dyn Store>| -> BoxFuture<'static, _> {
+            Box::pin(async move { store.doubts(em_id, entity, doubt, swept_at, least_sweeps, limit).await })
+        };
+        self.call(entity.name, work).await
+    }
+
+    async fn marked_by_day(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        from: DateTime<Utc>,
+    ) -> Result<Vec<(Uuid, NaiveDate, u64)>> {
+        let kind = lasting(kind);
+        self.call(kind.name, |store| Box::pin(async move { store.marked_by_day(em_id, kind, from).await })).await
+    }
+
+    async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>> {
+        self.call(entity.name, |store| Box::pin(async move { store.listed_parents(em_id, entity).await })).await
+    }
+
+    async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>> {
+        let kind = lasting(kind);
+        self.call(kind.name, |store| Box::pin(async move { store.rows_at_marks(em_id, kind).await })).await
+    }
+
+    async fn newest_rows(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        server: Uuid,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>> {
+        let kind = lasting(kind);
+        let work = |store: Arc<dyn Store>| -> BoxFuture<'static, _> {
+            Box::pin(async move { store.newest_rows(em_id, kind, server, until, limit).await })
+        };
+        self.call(kind.name, work).await
+    }
+
+    async fn went_back_at(&self, em_id: i64) -> Result<Option<DateTime<Utc>>> {
+        self.call("went_back_at", |store| Box::pin(async move { store.went_back_at(em_id).await })).await
     }
 
     async fn commit(&self, commits: &[Commit], now: DateTime<Utc>) -> Result<Vec<Counts>> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use vemsync::kinds::{self, common};
 use vemsync::simulator::{Kind, Visibility, World};
-use vemsync::store::{Commit, Field, Mark};
+use vemsync::store::{Commit, Field, Mark, Sweep};
 
 /// A promise that was broken.
 #[derive(Debug, Clone)]
@@ -58,15 +58,6 @@ impl Truth {
 
     pub fn row(&self, kind: &str, uid: Uuid) -> Option<&Visibility> {
         self.kinds.get(kind)?.rows.get(&uid)
-    }
-
-    pub fn rows(&self, kind: &str) -> impl Iterator<Item = &Visibility> {
-        self.kinds[kind].rows.values()
-    }
-
-    /// Whether the account was shown the row all that time.
-    pub fn was_shown(row: &Visibility, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
-        stretch(&row.shown, from).is_some_and(|(_, until)| until > to)
     }
 
     /// Whether the row, as it is shown now, came when its stream was not yet further than the overlap beyond it.
@@ -144,6 +135,9 @@ impl Model {
     pub fn committed(&mut self, commits: &[Commit], now: DateTime<Utc>) {
         for commit in commits {
             self.take_rows(commit);
+            if commit.rewind.is_some() {
+                self.first_ends.retain(|(kind, _), _| *kind != commit.kind);
+            }
             for backfill in &commit.backfills {
                 if backfill.first_marks.is_some() && backfill.finished_at.is_some() {
                     self.floors.insert(commit.kind, backfill.from);
@@ -171,10 +165,25 @@ impl Model {
             let is_final = end.is_some() && kind.finished.contains(&state.as_str());
             let fresh = Durable { state, end, is_final };
             let durable = self.rows.entry((kind.name, batch.uid(row))).or_insert_with(|| fresh.clone());
-            if fresh.is_final || !durable.is_final {
+            if fresh.is_final || !durable.is_final || commit.reopened.contains(&batch.uid(row)) {
                 *durable = fresh;
             }
         }
+    }
+
+    /// What a sweep that is done promises: every row that was shown all the while is durable.
+    pub fn check_sweep(&self, kind: &'static str, sweep: &Sweep, now: DateTime<Utc>) -> Option<Broken> {
+        let is_missing = |row: &&Visibility| {
+            row.creation >= sweep.from
+                && stretch(&row.shown, sweep.started_at).is_some_and(|(_, until)| until > now)
+                && !self.rows.contains_key(&(kind, row.uid))
+        };
+        let row = self.truth.kinds.get(kind)?.rows.values().filter(|_| !self.is_lied_to).find(is_missing)?;
+        let what = format!(
+            "{kind} {} was shown all through the sweep of {} and is not stored: {row:?}",
+            row.uid, sweep.started_at
+        );
+        Some(Broken::new("I2", what))
     }
 
     /// What a mark promises: every row that the source showed when the scan began, up to the mark, is durable.

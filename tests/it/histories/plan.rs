@@ -5,6 +5,7 @@ use vemsync::config::Backfill;
 use vemsync::simulator::{
     AfterRestore, Clock, Fault, Faults, Kind, Options as SimulatorOptions, SketchOptions, TokenLife, World,
 };
+use vemsync::store::SweepScope;
 
 use crate::support::world::start;
 
@@ -19,11 +20,14 @@ pub struct Profile {
     pub has_troubles: bool,
     /// How often Enterprise Manager is restored from a backup.
     pub restores: f64,
+    /// What the passes miss is swept up.
+    pub has_sweeps: bool,
 }
 
 impl Profile {
     /// Everything goes wrong that can.
-    pub const ALL: Self = Self { overlap: TimeDelta::hours(2), is_in_order: false, has_troubles: true, restores: 0.25 };
+    pub const ALL: Self =
+        Self { overlap: TimeDelta::hours(2), is_in_order: false, has_troubles: true, restores: 0.25, has_sweeps: true };
 }
 
 /// One thing that happens.
@@ -31,6 +35,8 @@ impl Profile {
 pub enum Step {
     Wide,
     Narrow,
+    /// A sweep, or as much of one as so many requests allow.
+    Sweep(SweepScope, Option<u64>),
     /// Someone asks for so many days of history.
     Backfill(i64),
     /// The process ends and another begins.
@@ -73,7 +79,7 @@ impl History {
         let mut rng = fastrand::Rng::with_seed(seed ^ 0x0068_6973_746f);
         let rng = &mut rng;
         let kinds = KINDS[rng.usize(..KINDS.len())].to_vec();
-        let steps = steps(rng);
+        let steps = steps(rng, profile);
         let passed: TimeDelta = steps.iter().map(|(jump, _)| *jump).sum();
         let from = start() - TimeDelta::hours(rng.i64(6..96));
         let to = start() + passed;
@@ -117,7 +123,7 @@ fn minutes(minutes: u64) -> std::time::Duration {
     std::time::Duration::from_secs(60 * minutes)
 }
 
-fn steps(rng: &mut fastrand::Rng) -> Vec<(TimeDelta, Step)> {
+fn steps(rng: &mut fastrand::Rng, profile: &Profile) -> Vec<(TimeDelta, Step)> {
     let longest = rng.i64(2..30);
     (0..rng.usize(10..=22))
         .map(|_| {
@@ -126,12 +132,14 @@ fn steps(rng: &mut fastrand::Rng) -> Vec<(TimeDelta, Step)> {
                 4..7 => rng.i64(20..120),
                 _ => rng.i64(60..60 * longest.max(2)),
             };
-            let step = match rng.u8(..40) {
+            let step = match rng.u8(..if profile.has_sweeps { 50 } else { 39 }) {
                 0..22 => Step::Wide,
                 22..32 => Step::Narrow,
                 32..34 => Step::Backfill(rng.i64(1..5)),
-                34..39 => Step::Restart,
-                _ => Step::Refusal,
+                34..38 => Step::Restart,
+                38 => Step::Refusal,
+                39..44 => Step::Sweep(SweepScope::Full, rng.bool().then(|| rng.u64(1..12))),
+                _ => Step::Sweep(SweepScope::Recent, rng.bool().then(|| rng.u64(1..12))),
             };
             (TimeDelta::minutes(jump) + TimeDelta::milliseconds(rng.i64(0..60_000)), step)
         })

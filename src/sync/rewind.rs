@@ -1,0 +1,114 @@
+//! A source that went back: Enterprise Manager was restored from a backup, or installed anew.
+//!
+//! Its newest sessions are gone then, and others may come in their place, below the marks and under new identities. So
+//! every wide pass looks whether the rows that gave the marks are still there; the scan brings them anyway. Where they
+//! are not, the newest rows of their servers are asked for by identity, and what is left decides. Old rows that are
+//! gone were purged, and that says nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Error;
+use super::read::Reader;
+use crate::store::{Backfill, StoredRow};
+use crate::timestamp::{floor_second, format_second};
+
+/// Rows of a server that are looked for.
+const NEWEST: u32 = 20;
+
+/// Servers that are looked at: one is enough to know.
+const SERVERS: usize = 10;
+
+/// The rows that a scan from the marks has to bring.
+pub(super) async fn await_marks(reader: &mut Reader<'_>) -> Result<Vec<StoredRow>, Error> {
+    let rows = reader.context.store.rows_at_marks(reader.context.em_id, reader.kind).await?;
+    reader.awaited = rows.iter().map(|row| row.uid).collect();
+    Ok(rows)
+}
+
+/// Whether the source shows older data than before. `rows` are those that gave the marks, `scanned` the servers whose
+/// streams were read since.
+pub(super) async fn has_gone_back(
+    reader: &mut Reader<'_>,
+    rows: &[StoredRow],
+    scanned: &BTreeSet<Uuid>,
+) -> Result<bool, Error> {
+    let absent = std::mem::take(&mut reader.awaited);
+    let mut suspects: BTreeMap<Uuid, DateTime<Utc>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| scanned.contains(&row.server) && absent.contains(&row.uid)) {
+        suspects.insert(row.server, row.creation_time);
+    }
+    // One row of a mark's second that is there shows that the server did not go back behind it.
+    for row in rows.iter().filter(|row| !absent.contains(&row.uid)) {
+        suspects.remove(&row.server);
+    }
+    // A server that is not listed was removed, or the account no longer sees it.
+    suspects.retain(|server, _| reader.context.listed.as_ref().is_some_and(|listed| listed.contains(server)));
+    if suspects.is_empty() {
+        return Ok(false);
+    }
+    // Without a single row there is nothing to judge by: the service may be starting.
+    let Some((_, oldest)) = reader.oldest().await? else {
+        return Ok(false);
+    };
+    suspects.retain(|_, newest| *newest >= floor_second(oldest));
+    for (server, newest) in suspects.into_iter().take(SERVERS) {
+        if newest_are_gone(reader, server, newest, oldest).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a server's newest rows are gone, and not only one of them or the oldest.
+async fn newest_are_gone(
+    reader: &mut Reader<'_>,
+    server: Uuid,
+    newest: DateTime<Utc>,
+    oldest: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let context = reader.context;
+    let until = newest + chrono::TimeDelta::seconds(1);
+    let stored = context.store.newest_rows(context.em_id, reader.kind, server, until, NEWEST).await?;
+    let uids: Vec<Uuid> = stored.iter().map(|row| row.uid).collect();
+    let mut there: HashSet<Uuid> = HashSet::new();
+    for some in uids.chunks(reader.uids_a_request()) {
+        there.extend(reader.by_uid(some).await?.iter().flat_map(|answer| answer.batch.uids()));
+    }
+    let gone = stored.iter().take_while(|row| !there.contains(&row.uid)).filter(|row| row.creation_time >= oldest);
+    let gone: Vec<&StoredRow> = gone.collect();
+    // A single session may have been deleted; behind it, no time is lost in which others could appear.
+    let has_gone = gone.len() >= 2;
+    if let (true, Some(first), Some(last)) = (has_gone, gone.first(), gone.last()) {
+        tracing::warn!(
+            kind = reader.kind.name,
+            server = %server,
+            gone_from = %format_second(last.creation_time),
+            gone_to = %format_second(first.creation_time),
+            "Enterprise Manager shows older data than before: the newest sessions of a backup server are gone. It was \
+             probably restored from a backup or installed anew. Everything is read again; nothing that is stored is \
+             deleted, and nothing is marked as missing until a full sweep is done"
+        );
+    }
+    Ok(has_gone)
+}
+
+/// Lets the marks of the kind fall to the floor, so that its history is read again down to there.
+pub(super) async fn rewind(reader: &Reader<'_>, floor: DateTime<Utc>) -> Result<(), Error> {
+    let now = reader.context.client.now();
+    let mut commit = reader.commit();
+    commit.rewind = Some(floor);
+    commit.backfills.push(Backfill {
+        server: Uuid::nil(),
+        started_at: now,
+        from: floor_second(now),
+        until: now,
+        first_marks: Some(Vec::new()),
+        finished_at: None,
+        floor: Some(floor),
+    });
+    reader.context.writer.commit(commit).await?;
+    reader.context.writer.flush().await.map(drop)
+}

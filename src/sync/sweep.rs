@@ -1,0 +1,462 @@
+//! Sweeps: what is stored, compared with what the source lists, slice by slice from the newest down.
+//!
+//! The passes are right by design; a sweep proves it, and mends where the world did what no pass could see: a row that
+//! came later than the overlap, a value that changed long after its session had ended. Slices are committed one by one,
+//! and a sweep that was interrupted goes on where it stopped. What it mends is a warning: the passes missed something.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::read::Reader;
+use super::writer::Writer;
+use super::{Context, Error, Options, Syncer, read};
+use crate::escape;
+use crate::kind::SessionKind;
+use crate::store::{Backfill, Counts, Doubt, Field, Pass, Store, Sweep, SweepScope, SweepStep};
+use crate::timestamp::floor_second;
+
+mod proof;
+mod slice;
+
+/// How far back a recent sweep looks.
+const RECENT: TimeDelta = TimeDelta::hours(48);
+
+/// Between two recent sweeps.
+const RECENT_EVERY: TimeDelta = TimeDelta::hours(6);
+
+/// Ended rows are read again for so long: what they say may change after their end.
+const CONTENT: TimeDelta = TimeDelta::days(7);
+
+/// When a full sweep is due, as a time of day by Enterprise Manager's clock: most backup windows leave it alone.
+const NIGHT: TimeDelta = TimeDelta::hours(3);
+
+/// A sweep that was interrupted for longer than this begins anew.
+const STALE: TimeDelta = TimeDelta::hours(36);
+
+/// The widest overlap that rows which come late can bring about.
+const WIDEST_OVERLAP: TimeDelta = TimeDelta::hours(48);
+
+/// What a sweep found of one backup server and day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DayCount {
+    /// Rows that are the same here and there.
+    pub equal: u64,
+    /// Rows that the source has and that are not stored.
+    pub missing: u64,
+    /// Rows with other values here than there.
+    pub different: u64,
+    /// Stored rows that the source did not list, and of which it is not proven that they are gone.
+    pub unproven: u64,
+    /// Stored rows that the source provably no longer has.
+    pub gone: u64,
+}
+
+impl DayCount {
+    /// Whether nothing differs. What the source provably no longer has does not.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.missing + self.different + self.unproven == 0
+    }
+
+    /// Adds another count.
+    pub fn add(&mut self, other: Self) {
+        self.equal += other.equal;
+        self.missing += other.missing;
+        self.different += other.different;
+        self.unproven += other.unproven;
+        self.gone += other.gone;
+    }
+}
+
+/// What a sweep found of one kind.
+#[derive(Debug)]
+pub struct SweepOutcome {
+    /// The API's query type.
+    pub kind: &'static str,
+    /// The sweep as it stands; `None` where nothing of the kind was ever read.
+    pub sweep: Option<Sweep>,
+    /// Rows found differing that have not ended, or that are newer than the last pass: a pass may mend them.
+    pub unsettled: u64,
+    /// Rows that were found to be gone from the source.
+    pub gone: u64,
+    /// Why rows that the source did not list were not marked, if that is so.
+    pub unproven: Option<String>,
+    /// Counts by backup server and day of creation, where a person asked for them.
+    pub days: BTreeMap<(Uuid, NaiveDate), DayCount>,
+    /// What became of the rows that were stored.
+    pub counts: Counts,
+    /// Requests that it took.
+    pub reads: u64,
+    /// Whether it could be done.
+    pub result: Result<(), Error>,
+}
+
+impl SweepOutcome {
+    /// Whether the sweep reached its end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.sweep.as_ref().is_some_and(|sweep| sweep.finished_at.is_some())
+    }
+}
+
+/// What a sweep found.
+#[derive(Debug)]
+pub struct SweepSummary {
+    /// One entry a kind that was looked at.
+    pub kinds: Vec<SweepOutcome>,
+    /// Requests that were sent.
+    pub requests: u64,
+}
+
+impl SweepSummary {
+    /// Whether every kind was swept to its end.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let is_done = |kind: &SweepOutcome| kind.sweep.is_none() || kind.is_finished();
+        self.kinds
+            .iter()
+            .all(|kind| matches!(kind.result, Err(Error::Unavailable)) || kind.result.is_ok() && is_done(kind))
+    }
+
+    /// Whether nothing differs, as far as days were counted.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.kinds.iter().all(|kind| kind.days.values().all(DayCount::is_equal))
+    }
+}
+
+/// What a sweep is to do.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    scope: SweepScope,
+    /// Where it ends, if not at the floor of history.
+    since: Option<DateTime<Utc>>,
+    /// Whether rows that are missing or different are stored.
+    stores: bool,
+    /// Whether days are counted.
+    counts: bool,
+    /// When the kinds' sweeps of this round began.
+    started_at: DateTime<Utc>,
+}
+
+impl Syncer {
+    /// Goes on with the sweep of that scope, or begins one, for as many requests as it may take; slices are whole, so a
+    /// few more may be sent.
+    ///
+    /// # Errors
+    /// Only what stops all kinds.
+    pub async fn sweep(
+        &self,
+        scope: SweepScope,
+        options: &Options,
+        requests: Option<u64>,
+    ) -> Result<SweepSummary, Error> {
+        let started_at = match self.round(scope, options).await? {
+            Some((started_at, false)) => started_at,
+            _ => self.client.now(),
+        };
+        let order = Order { scope, since: None, stores: true, counts: false, started_at };
+        self.run_sweep(order, options, requests).await
+    }
+
+    /// Compares everything, values too, back to `since` or to the floor of history; stores what differs if it is to be
+    /// repaired.
+    ///
+    /// # Errors
+    /// Only what stops all kinds.
+    pub async fn verify(
+        &self,
+        since: Option<DateTime<Utc>>,
+        repair: bool,
+        options: &Options,
+    ) -> Result<SweepSummary, Error> {
+        let started_at = self.client.now();
+        let order = Order { scope: SweepScope::Verify, since, stores: repair, counts: true, started_at };
+        self.run_sweep(order, options, None).await
+    }
+
+    /// The sweep that is due, if one is: one that was interrupted, a full one at night, a recent one every six hours.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn due_sweep(&self, options: &Options) -> Result<Option<SweepScope>, Error> {
+        let now = self.client.now();
+        let midnight = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
+        let night = if now - midnight >= NIGHT { midnight + NIGHT } else { midnight + NIGHT - TimeDelta::days(1) };
+        let mut newest = None;
+        for (scope, due_since) in [(SweepScope::Full, night), (SweepScope::Recent, now - RECENT_EVERY)] {
+            let Some((started_at, is_done)) = self.round(scope, options).await? else {
+                // Nothing was swept yet; the first history has just been read.
+                let first = self.first_history(options).await?;
+                if first.is_some_and(|first| first < due_since) {
+                    return Ok(Some(scope));
+                }
+                continue;
+            };
+            newest = newest.max(Some(started_at));
+            if !is_done || newest.is_none_or(|newest| newest < due_since) {
+                return Ok(Some(scope));
+            }
+        }
+        Ok(None)
+    }
+
+    /// When the last round of that scope began, over all kinds, and whether it is done. A round that was given up long
+    /// ago counts as done.
+    async fn round(&self, scope: SweepScope, options: &Options) -> Result<Option<(DateTime<Utc>, bool)>, Error> {
+        let mut rounds: Vec<Option<Sweep>> = Vec::new();
+        for kind in &options.kinds {
+            if floor(self.store.as_ref(), self.em_id, kind).await?.is_some() {
+                let sweeps = self.store.sweeps(self.em_id, kind).await?;
+                rounds.push(sweeps.into_iter().find(|sweep| sweep.scope == scope));
+            }
+        }
+        let Some(newest) = rounds.iter().flatten().map(|sweep| sweep.started_at).max() else {
+            return Ok(None);
+        };
+        let is_done = |sweep: &Option<Sweep>| {
+            sweep.as_ref().is_some_and(|sweep| sweep.started_at == newest && sweep.finished_at.is_some())
+        };
+        Ok(Some((newest, self.client.now() - newest > STALE || rounds.iter().all(is_done))))
+    }
+
+    async fn first_history(&self, options: &Options) -> Result<Option<DateTime<Utc>>, Error> {
+        let mut first: Option<DateTime<Utc>> = None;
+        for kind in &options.kinds {
+            let backfills = self.store.backfills(self.em_id, kind).await?;
+            let began =
+                backfills.iter().filter(|backfill| is_first(backfill)).map(|backfill| backfill.started_at).min();
+            first = [first, began].into_iter().flatten().min();
+        }
+        Ok(first)
+    }
+
+    async fn run_sweep(&self, order: Order, options: &Options, limit: Option<u64>) -> Result<SweepSummary, Error> {
+        let before = self.client.requests();
+        let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
+        let context = self.context(&writer, options);
+        let outcome = self.sweep_kinds(&context, order, limit.map(|limit| before + limit)).await;
+        let (mut kinds, counts) = super::end(writer, task, outcome).await?;
+        for kind in &mut kinds {
+            kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
+        }
+        Ok(SweepSummary { kinds, requests: self.client.requests() - before })
+    }
+
+    /// One kind after the other, behind the passes; `until` is the count of requests at which it pauses.
+    async fn sweep_kinds(
+        &self,
+        context: &Context<'_>,
+        order: Order,
+        until: Option<u64>,
+    ) -> Result<Vec<SweepOutcome>, Error> {
+        let mut kinds = Vec::new();
+        for kind in &context.options.kinds {
+            if is_used_up(context, until) {
+                return Ok(kinds);
+            }
+            if let Some(outcome) = self.sweep_kind(context, kind, order, until).await? {
+                kinds.push(outcome);
+            }
+        }
+        if order.scope != SweepScope::Recent && !is_used_up(context, until) {
+            proof::sweep_parents(context, order.started_at).await?;
+        }
+        Ok(kinds)
+    }
+
+    /// `None` if the kind is done already in this round.
+    async fn sweep_kind(
+        &self,
+        context: &Context<'_>,
+        kind: &'static SessionKind,
+        order: Order,
+        until: Option<u64>,
+    ) -> Result<Option<SweepOutcome>, Error> {
+        let began = self.clock.now();
+        let mut reader = Reader::new(context, kind);
+        let mut outcome = SweepOutcome {
+            kind: kind.name,
+            sweep: None,
+            unsettled: 0,
+            gone: 0,
+            unproven: None,
+            days: BTreeMap::new(),
+            counts: Counts::default(),
+            reads: 0,
+            result: Ok(()),
+        };
+        let Some(mut state) = State::load(&reader, order).await? else {
+            return Ok(Some(outcome));
+        };
+        if state.sweep.finished_at.is_some() {
+            return Ok(None);
+        }
+        let result = state.run(&mut reader, until).await;
+        let result = match read::unless_unknown(context.client, kind.name, result).await {
+            Err(error) if error.stops_all() => return Err(error),
+            other => other,
+        };
+        let counts = context.writer.flush().await?.get(kind.name).copied().unwrap_or_default();
+        let pass = Pass {
+            em_id: self.em_id,
+            kind: kind.name,
+            mode: "sweep",
+            started_at: began,
+            finished_at: self.clock.now(),
+            outcome: if result.is_ok() { "done" } else { "failed" },
+            requests: reader.reads,
+            counts,
+            error: result.as_ref().err().map(|error| escape::chain(error)),
+        };
+        context.writer.record(pass).await?;
+        (outcome.unsettled, outcome.gone, outcome.unproven) = (state.unsettled, state.gone, state.unproven);
+        outcome.days = state.days.unwrap_or_default();
+        (outcome.sweep, outcome.reads, outcome.result) = (Some(state.sweep), reader.reads, result);
+        Ok(Some(outcome))
+    }
+}
+
+fn is_used_up(context: &Context<'_>, until: Option<u64>) -> bool {
+    until.is_some_and(|until| context.client.requests() >= until)
+}
+
+fn is_first(backfill: &Backfill) -> bool {
+    backfill.first_marks.is_some() && backfill.finished_at.is_some()
+}
+
+/// How far back a kind is read without a gap; `None` until its first history is.
+async fn floor(store: &dyn Store, em_id: i64, kind: &SessionKind) -> Result<Option<DateTime<Utc>>, Error> {
+    let backfills = store.backfills(em_id, kind).await?;
+    let Some(first) = backfills.iter().find(|backfill| is_first(backfill)) else {
+        return Ok(None);
+    };
+    let mut floor = first.from;
+    let is_next = |backfill: &&Backfill, floor| {
+        backfill.server.is_nil() && backfill.finished_at.is_some() && backfill.until >= floor && backfill.from < floor
+    };
+    while let Some(next) = backfills.iter().find(|backfill| is_next(backfill, floor)) {
+        floor = next.from;
+    }
+    Ok(Some(floor_second(floor)))
+}
+
+/// A sweep over one kind under way.
+struct State {
+    order: Order,
+    sweep: Sweep,
+    /// From here on, values are compared.
+    content_from: DateTime<Utc>,
+    /// The marks of each server, with where the next pass's scans begin.
+    starts: HashMap<(Field, Uuid), (DateTime<Utc>, DateTime<Utc>)>,
+    /// Overlaps, in seconds.
+    overlaps: HashMap<Uuid, i64>,
+    /// Rows that an earlier sweep saw running again.
+    reopened: HashSet<Uuid>,
+    /// The oldest row that this sweep saw listed.
+    oldest_listed: Option<DateTime<Utc>>,
+    unsettled: u64,
+    gone: u64,
+    unproven: Option<String>,
+    days: Option<BTreeMap<(Uuid, NaiveDate), DayCount>>,
+}
+
+impl State {
+    /// The sweep of this round, as far as it is; `None` where there is nothing to compare yet.
+    async fn load(reader: &Reader<'_>, order: Order) -> Result<Option<Self>, Error> {
+        let (context, kind) = (reader.context, reader.kind);
+        let store = context.store;
+        let Some(floor) = floor(store, context.em_id, kind).await? else {
+            return Ok(None);
+        };
+        let sweeps = store.sweeps(context.em_id, kind).await?;
+        let begun = sweeps.into_iter().find(|sweep| sweep.scope == order.scope && sweep.started_at == order.started_at);
+        let from = match order.scope {
+            SweepScope::Recent => floor.max(floor_second(order.started_at - RECENT)),
+            SweepScope::Full => floor,
+            SweepScope::Verify => order.since.map_or(floor, |since| floor_second(since).max(floor)),
+        };
+        let sweep = begun.unwrap_or(Sweep {
+            scope: order.scope,
+            started_at: order.started_at,
+            from,
+            reached: order.started_at,
+            finished_at: None,
+            compared: 0,
+            missing: 0,
+            different: 0,
+            absent: 0,
+            max_lateness_seconds: None,
+        });
+        let content_from = match order.scope {
+            SweepScope::Recent => DateTime::<Utc>::MAX_UTC,
+            SweepScope::Full => order.started_at - CONTENT,
+            SweepScope::Verify => from,
+        };
+        let marks = store.marks(context.em_id, kind).await?;
+        let least = context.options.overlap.num_seconds();
+        let start = |mark: &crate::store::Mark| {
+            (mark.mark, floor_second(mark.mark - TimeDelta::seconds(mark.overlap_seconds.max(least))))
+        };
+        let doubted = store.doubts(context.em_id, kind.entity(), Doubt::Reopened, None, 1, 10_000).await?;
+        let before = doubted.into_iter().filter(|(_, swept_at)| *swept_at < order.started_at);
+        Ok(Some(Self {
+            order,
+            sweep,
+            content_from,
+            starts: marks.iter().map(|mark| ((mark.field, mark.server), start(mark))).collect(),
+            overlaps: marks.iter().map(|mark| (mark.server, mark.overlap_seconds.max(least))).collect(),
+            reopened: before.map(|(row, _)| row.uid).collect(),
+            oldest_listed: None,
+            unsettled: 0,
+            gone: 0,
+            unproven: None,
+            days: order.counts.then(BTreeMap::new),
+        }))
+    }
+
+    /// Slice after slice to the end, or until the requests are used up.
+    async fn run(&mut self, reader: &mut Reader<'_>, until: Option<u64>) -> Result<(), Error> {
+        while self.sweep.reached > self.sweep.from {
+            reader.check_cancelled()?;
+            if is_used_up(reader.context, until) {
+                return Ok(());
+            }
+            slice::compare(reader, self).await?;
+        }
+        let gone = proof::prove(reader, self).await?;
+        self.gone = gone;
+        let context = reader.context;
+        self.sweep.finished_at = Some(context.client.now());
+        let mut commit = reader.commit();
+        commit.sweep = Some(SweepStep::new(self.sweep.clone()));
+        context.writer.commit(commit).await?;
+        context.writer.flush().await?;
+        if self.sweep.missing + self.sweep.different > 0 {
+            tracing::warn!(
+                kind = reader.kind.name,
+                missing = self.sweep.missing,
+                different = self.sweep.different,
+                max_lateness_seconds = self.sweep.max_lateness_seconds,
+                "a sweep found rows that the passes had missed{}",
+                if self.order.stores { "; they are stored now" } else { "" }
+            );
+        }
+        if let Some(reason) = &self.unproven {
+            tracing::warn!(
+                kind = reader.kind.name,
+                reason,
+                "stored rows that the source does not list are not marked as missing"
+            );
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, server: Uuid, created: DateTime<Utc>, count: DayCount) {
+        if let Some(days) = &mut self.days {
+            days.entry((server, created.date_naive())).or_default().add(count);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Missing is not deleted: what has to be true before a stored row is marked as gone from the source.
+//!
+//! Two sweeps read its place whole and did not find it; the account still sees the backup servers that it saw; the
+//! source did not go back since; and the row is older than everything that the source still has, or is not returned by
+//! identity in an answer that returns another row, which is there. A fuse keeps a mass of rows from being marked at
+//! once: an account that sees less looks the same as a source that deletes.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{State, floor};
+use crate::decode::references;
+use crate::em::Query;
+use crate::em::query::{Form, Sort};
+use crate::kind::Entity;
+use crate::kinds::PARENTS;
+use crate::store::{Commit, Doubt, StoredRow, Sweep, SweepScope, SweepStep};
+use crate::sync::read::{Reader, unless_unknown, until_cancelled};
+use crate::sync::{Context, Error};
+use crate::timestamp::{floor_second, format_second};
+
+/// Rows that are looked at in one go.
+const CHUNK: u32 = 2000;
+
+/// Holes that a sweep may mark: a share of what it compared, in percent, and bounds on that.
+const FUSE_PERCENT: u64 = 5;
+const FUSE_LEAST: u64 = 20;
+const FUSE_MOST: u64 = 500;
+
+/// How often rows are asked for where no row of the kind is left that could prove an answer.
+const ALONE: usize = 3;
+
+/// An object that sessions hang below has to be away for so long.
+const PARENT_AWAY: TimeDelta = TimeDelta::hours(20);
+
+/// Marks the rows that this sweep proves to be gone, and returns how many they are.
+pub(super) async fn prove(reader: &mut Reader<'_>, state: &mut State) -> Result<u64, Error> {
+    let mut total = 0;
+    if !candidates(reader, state).await?.is_empty() {
+        match evidence(reader, state).await? {
+            Ok(evidence) => total = mark(reader, state, &evidence).await?,
+            Err(reason) => state.unproven = Some(reason),
+        }
+    }
+    if let Some(days) = &mut state.days {
+        let context = reader.context;
+        for (server, day, count) in context.store.marked_by_day(context.em_id, reader.kind, state.sweep.from).await? {
+            days.entry((server, day)).or_default().gone = count;
+        }
+    }
+    Ok(total)
+}
+
+/// Rows that this sweep and one before it did not find.
+async fn candidates(reader: &Reader<'_>, state: &State) -> Result<Vec<StoredRow>, Error> {
+    let context = reader.context;
+    context.writer.flush().await?;
+    let swept_at = Some(state.sweep.started_at);
+    let entity = reader.kind.entity();
+    let doubted = context.store.doubts(context.em_id, entity, Doubt::Absent, swept_at, 2, CHUNK).await?;
+    Ok(doubted.into_iter().map(|(row, _)| row).collect())
+}
+
+struct Evidence {
+    servers: HashSet<Uuid>,
+    /// Nothing older than this is left at the source.
+    oldest: DateTime<Utc>,
+    /// A row of the kind that the source has.
+    control: Option<Uuid>,
+}
+
+/// What can be said of the source as a whole, or why nothing can.
+async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evidence, String>, Error> {
+    let context = reader.context;
+    let (store, em_id) = (context.store, context.em_id);
+    if let Some(went_back_at) = store.went_back_at(em_id).await? {
+        let lowest = floor(store, em_id, reader.kind).await?.unwrap_or(state.sweep.from);
+        let is_whole = |sweep: &Sweep| {
+            sweep.scope != SweepScope::Recent
+                && sweep.finished_at.is_some()
+                && sweep.started_at > went_back_at
+                && sweep.from <= lowest
+        };
+        if !store.sweeps(em_id, reader.kind).await?.iter().any(is_whole) {
+            let at = format_second(went_back_at);
+            return Ok(Err(format!("the source went back at {at}, and no full sweep was finished since")));
+        }
+    }
+    let mut servers = HashSet::new();
+    for entity in PARENTS.iter().filter(|entity| entity.table == "backup_servers") {
+        servers.extend(listed(context, *entity).await?);
+        let unseen = store.listed_parents(em_id, *entity).await?;
+        let unseen = unseen.iter().filter(|server| !servers.contains(server)).count();
+        if unseen > 0 {
+            return Ok(Err(format!("{unseen} backup servers are not listed any more: does the account see less?")));
+        }
+    }
+    let own = reader.oldest().await?;
+    let mut oldest = own.map(|(_, time)| time);
+    if oldest.is_none() {
+        // Sessions are purged by age, whatever their type.
+        for kind in context.options.kinds.iter().filter(|kind| kind.name != reader.kind.name) {
+            let mut other = Reader::new(context, kind);
+            let found = other.oldest().await;
+            reader.reads += other.reads;
+            let found = match found {
+                Err(error) if error.stops_all() => return Err(error),
+                found => found.ok().flatten(),
+            };
+            oldest = [oldest, found.map(|(_, time)| time)].into_iter().flatten().min();
+        }
+    }
+    // A listing that is not in the order that was asked for must not pass for a proof.
+    let oldest = [oldest, state.oldest_listed].into_iter().flatten().min().unwrap_or(DateTime::UNIX_EPOCH);
+    Ok(Ok(Evidence { servers, oldest: floor_second(oldest), control: own.map(|(uid, _)| uid) }))
+}
+
+async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -> Result<u64, Error> {
+    let fuse = (state.sweep.compared * FUSE_PERCENT / 100).clamp(FUSE_LEAST, FUSE_MOST);
+    let mut total = 0;
+    let mut holes_marked = 0;
+    loop {
+        let candidates = candidates(reader, state).await?;
+        let is_last = candidates.len() < CHUNK as usize;
+        let seen = |row: &StoredRow| row.server.is_nil() || evidence.servers.contains(&row.server);
+        let (mut gone, holes): (Vec<StoredRow>, Vec<StoredRow>) =
+            candidates.into_iter().filter(seen).partition(|row| row.creation_time < evidence.oldest);
+        if holes_marked + holes.len() as u64 > fuse {
+            state.unproven = Some(format!(
+                "{} rows or more are gone from among others that are there, which is too many at once: does the \
+                 account see less? Once that is settled, `vemsync verify` tells",
+                holes.len()
+            ));
+        } else {
+            let proven = not_returned(reader, &holes, evidence.control).await?;
+            holes_marked += proven.len() as u64;
+            gone.extend(holes.into_iter().filter(|row| proven.contains(&row.uid)));
+        }
+        if gone.is_empty() {
+            return Ok(total);
+        }
+        total += gone.len() as u64;
+        for row in &gone {
+            if let Some(day) = state.days.as_mut().and_then(|days| days.get_mut(&day_of(row))) {
+                day.unproven = day.unproven.saturating_sub(1);
+            }
+        }
+        let mut step = SweepStep::new(state.sweep.clone());
+        step.gone = gone.iter().map(|row| row.uid).collect();
+        let mut commit = reader.commit();
+        commit.sweep = Some(step);
+        reader.context.writer.commit(commit).await?;
+        if is_last {
+            return Ok(total);
+        }
+    }
+}
+
+fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {
+    (row.server, row.creation_time.date_naive())
+}
+
+/// Those of the rows that the source does not return when asked for by identity.
+async fn not_returned(
+    reader: &mut Reader<'_>,
+    rows: &[StoredRow],
+    control: Option<Uuid>,
+) -> Result<HashSet<Uuid>, Error> {
+    let mut proven = HashSet::new();
+    let room = reader.uids_a_request().saturating_sub(1).max(1);
+    for some in rows.chunks(room) {
+        reader.check_cancelled()?;
+        let mut asked: Vec<Uuid> = some.iter().map(|row| row.uid).collect();
+        asked.extend(control);
+        let mut came = HashSet::new();
+        for _ in 0..if control.is_some() { 1 } else { ALONE } {
+            came.extend(reader.by_uid(&asked).await?.iter().flat_map(|answer| answer.batch.uids()));
+        }
+        if control.is_none_or(|control| came.contains(&control)) {
+            proven.extend(some.iter().map(|row| row.uid).filter(|uid| !came.contains(uid)));
+        }
+    }
+    Ok(proven)
+}
+
+/// Looks which servers, jobs, policies and plans are still listed; what two sweeps on two days do not find is gone.
+pub(super) async fn sweep_parents(context: &Context<'_>, started_at: DateTime<Utc>) -> Result<(), Error> {
+    let mut sees_less = false;
+    for entity in PARENTS {
+        let listed = match listed(context, *entity).await {
+            Err(error) if error.stops_all() => return Err(error),
+            Err(Error::Unavailable) => continue,
+            Err(error) => {
+                tracing::debug!(kind = entity.name, %error, "not listed");
+                continue;
+            }
+            Ok(listed) => listed,
+        };
+        let known = context.store.listed_parents(context.em_id, *entity).await?;
+        let absent: Vec<Uuid> = known.iter().filter(|uid| !listed.contains(uid)).copied().collect();
+        sees_less |= entity.table == "backup_servers" && !absent.is_empty();
+        let now = context.client.now();
+        let too_many = absent.len() > 5 && absent.len() * 2 > known.len();
+        let sweep = Sweep {
+            scope: SweepScope::Full,
+            started_at,
+            from: started_at,
+            reached: started_at,
+            finished_at: Some(now),
+            compared: known.len() as u64,
+            missing: 0,
+            different: 0,
+            absent: absent.len() as u64,
+            max_lateness_seconds: None,
+        };
+        let mut step = SweepStep::new(sweep);
+        step.absent = absent;
+        let mut commit = Commit::new(context.em_id, *entity, None, now);
+        commit.sweep = Some(step.clone());
+        context.writer.commit(commit).await?;
+        if too_many || sees_less && entity.table != "backup_servers" {
+            continue;
+        }
+        context.writer.flush().await?;
+        let swept_at = Some(started_at);
+        let doubted = context.store.doubts(context.em_id, *entity, Doubt::Absent, swept_at, 2, CHUNK).await?;
+        let away = doubted.into_iter().filter(|(_, since)| now - *since >= PARENT_AWAY);
+        let still: Vec<Uuid> = away.map(|(row, _)| row.uid).collect();
+        if !still.is_empty() {
+            step.absent.retain(|uid| !still.contains(uid));
+            step.gone = still;
+            let mut commit = Commit::new(context.em_id, *entity, None, now);
+            commit.sweep = Some(step);
+            context.writer.commit(commit).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The identities of everything of a parent's type.
+async fn listed(context: &Context<'_>, entity: Entity) -> Result<HashSet<Uuid>, Error> {
+    let mut all = HashSet::new();
+    let mut page = 1;
+    loop {
+        let query = Query {
+            kind: entity.name,
+            form: Form::References,
+            filter: None,
+            sort: Some(Sort::Ascending("Name")),
+            page_size: context.options.page_size,
+            page,
+        };
+        let accept = |body: &[u8]| {
+            let found = references(body)?;
+            crate::sync::read::check_paging(found.paging, found.records, &query)?;
+            Ok(found)
+        };
+        let found = until_cancelled(context, context.client.query(&query, accept)).await?;
+        let found = found.map_err(|source| Error::Read { kind: entity.name, window: format!("page {page}"), source });
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                unless_unknown(context.client, entity.name, Err(error)).await?;
+                return Ok(all);
+            }
+        };
+        all.extend(found.uids);
+        if page >= found.paging.pages {
+            return Ok(all);
+        }
+        page += 1;
+    }
+}
