@@ -10,7 +10,8 @@ use super::read::{Page, Reader, Scope};
 use super::scan::Scan;
 use super::{Error, Window, history, open, rewind};
 use crate::kind::SessionKind;
-use crate::store::{Backfill, Field, Mark};
+use crate::planted::{self, Bug};
+use crate::store::{Backfill, Commit, Field, Mark};
 use crate::timestamp::floor_second;
 
 /// What is known of a kind's streams when a pass begins.
@@ -42,7 +43,7 @@ pub(super) async fn wide(reader: &mut Reader<'_>) -> Result<(), Error> {
     let at_marks = rewind::await_marks(reader).await?;
     let scanned = creation(reader, &streams).await?;
     reader.seen_since = None;
-    if rewind::has_gone_back(reader, &at_marks, &scanned).await? {
+    if rewind::has_gone_back(reader, &at_marks, &scanned).await? && !planted::is(Bug::MaxAfterReset) {
         rewind::rewind(reader, streams.floor).await?;
         history::first(reader).await?;
         return open::refresh(reader).await;
@@ -195,8 +196,13 @@ async fn scan(
         let mut commit = reader.commit();
         commit.batch = step.decoded.batch;
         commit.rejects = step.decoded.rejects;
-        if step.is_last {
+        if step.is_last || planted::is(Bug::MarkPerWindow) {
             (commit.marks, commit.backfills) = risen(reader, streams, field, &scope, from, now, &scan);
+        }
+        if planted::is(Bug::MarkBeforeRows) {
+            let early = Commit { marks: std::mem::take(&mut commit.marks), ..reader.commit() };
+            reader.context.writer.commit(early).await?;
+            reader.context.writer.flush().await?;
         }
         reader.context.writer.commit(commit).await?;
     }
@@ -228,7 +234,9 @@ fn risen(
             .marks
             .values()
             .filter(|mark| mark.field == field)
-            .filter(|mark| mark.server.is_nil() || scan_start(mark, least) >= floor_second(from))
+            .filter(|mark| {
+                mark.server.is_nil() || scan_start(mark, least) >= floor_second(from) || planted::is(Bug::NoContiguity)
+            })
             .map(|mark| mark.server)
             .collect(),
     };
@@ -239,7 +247,9 @@ fn risen(
     let (mut marks, mut backfills) = (Vec::new(), Vec::new());
     for server in covered {
         let old = streams.marks.get(&(field, server));
-        let seen = scan.greatest.get(&server).map(|greatest| floor_second((*greatest).min(now)));
+        let of_all = scan.greatest.values().max().filter(|_| planted::is(Bug::OneMark));
+        let up = TimeDelta::seconds(i64::from(planted::is(Bug::MarkRoundedUp)));
+        let seen = of_all.or(scan.greatest.get(&server)).map(|greatest| floor_second((*greatest).min(now)) + up);
         let Some(value) = seen.into_iter().chain(old.map(|old| old.mark)).max() else {
             backfills.push(Backfill {
                 server,

@@ -14,6 +14,7 @@ use super::writer::Writer;
 use super::{Context, Error, Options, Syncer, read};
 use crate::escape;
 use crate::kind::SessionKind;
+use crate::planted::{self, Bug};
 use crate::store::{Backfill, Counts, Doubt, Field, Pass, Store, Sweep, SweepScope, SweepStep};
 use crate::timestamp::floor_second;
 
@@ -108,12 +109,17 @@ pub struct SweepSummary {
     pub kinds: Vec<SweepOutcome>,
     /// Requests that were sent.
     pub requests: u64,
+    /// Whether all kinds were looked at before the requests were used up.
+    pub is_whole: bool,
 }
 
 impl SweepSummary {
     /// Whether every kind was swept to its end.
     #[must_use]
     pub fn is_finished(&self) -> bool {
+        if !self.is_whole {
+            return false;
+        }
         let is_done = |kind: &SweepOutcome| kind.sweep.is_none() || kind.is_finished();
         self.kinds
             .iter()
@@ -238,24 +244,25 @@ impl Syncer {
         let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
         let context = self.context(&writer, options);
         let outcome = self.sweep_kinds(&context, order, limit.map(|limit| before + limit)).await;
-        let (mut kinds, counts) = super::end(writer, task, outcome).await?;
+        let ((mut kinds, is_whole), counts) = super::end(writer, task, outcome).await?;
         for kind in &mut kinds {
             kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
         }
-        Ok(SweepSummary { kinds, requests: self.client.requests() - before })
+        Ok(SweepSummary { kinds, requests: self.client.requests() - before, is_whole })
     }
 
-    /// One kind after the other, behind the passes; `until` is the count of requests at which it pauses.
+    /// One kind after the other, behind the passes; `until` is the count of requests at which it pauses. Also returns
+    /// whether it came to all of them.
     async fn sweep_kinds(
         &self,
         context: &Context<'_>,
         order: Order,
         until: Option<u64>,
-    ) -> Result<Vec<SweepOutcome>, Error> {
+    ) -> Result<(Vec<SweepOutcome>, bool), Error> {
         let mut kinds = Vec::new();
         for kind in &context.options.kinds {
             if is_used_up(context, until) {
-                return Ok(kinds);
+                return Ok((kinds, false));
             }
             if let Some(outcome) = self.sweep_kind(context, kind, order, until).await? {
                 kinds.push(outcome);
@@ -264,7 +271,7 @@ impl Syncer {
         if order.scope != SweepScope::Recent && !is_used_up(context, until) {
             proof::sweep_parents(context, order.started_at).await?;
         }
-        Ok(kinds)
+        Ok((kinds, true))
     }
 
     /// `None` if the kind is done already in this round.
@@ -347,6 +354,8 @@ async fn floor(store: &dyn Store, em_id: i64, kind: &SessionKind) -> Result<Opti
 struct State {
     order: Order,
     sweep: Sweep,
+    /// Whether a slice is done. The first one has no upper end: a backup server's clock may be ahead.
+    is_begun: bool,
     /// From here on, values are compared.
     content_from: DateTime<Utc>,
     /// The marks of each server, with where the next pass's scans begin.
@@ -373,11 +382,13 @@ impl State {
         };
         let sweeps = store.sweeps(context.em_id, kind).await?;
         let begun = sweeps.into_iter().find(|sweep| sweep.scope == order.scope && sweep.started_at == order.started_at);
+        let begun = begun.filter(|_| !planted::is(Bug::SweepFromZero));
         let from = match order.scope {
             SweepScope::Recent => floor.max(floor_second(order.started_at - RECENT)),
             SweepScope::Full => floor,
             SweepScope::Verify => order.since.map_or(floor, |since| floor_second(since).max(floor)),
         };
+        let is_begun = begun.is_some();
         let sweep = begun.unwrap_or(Sweep {
             scope: order.scope,
             started_at: order.started_at,
@@ -405,6 +416,7 @@ impl State {
         Ok(Some(Self {
             order,
             sweep,
+            is_begun,
             content_from,
             starts: marks.iter().map(|mark| ((mark.field, mark.server), start(mark))).collect(),
             overlaps: marks.iter().map(|mark| (mark.server, mark.overlap_seconds.max(least))).collect(),

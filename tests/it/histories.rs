@@ -15,12 +15,18 @@ mod plan;
 mod run;
 mod wire;
 
+use std::ops::Range;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use chrono::TimeDelta;
 use vemsync::simulator::{Faults, FleetOptions, Kind, Options as SimulatorOptions, World};
 use vemsync::sync::{Mode, Options};
+
+use model::Broken;
+use plan::Profile;
+use run::Tally;
 
 use crate::support::database::Database;
 use crate::support::world::{assert_equal, options, pass, simulate_with, start};
@@ -86,9 +92,9 @@ async fn histories_end_equal_on_postgres() {
     }
 }
 
-/// The seeds to play.
-fn seeds() -> std::ops::Range<u64> {
-    let text = std::env::var("VEMSYNC_HISTORIES").unwrap_or_else(|_| "300".to_owned());
+/// The seeds to play: `FROM..TO`, or how many.
+fn seeds(least: u64) -> Range<u64> {
+    let text = std::env::var("VEMSYNC_HISTORIES").unwrap_or_else(|_| least.to_string());
     let number = |text: &str| text.parse::<u64>().expect("VEMSYNC_HISTORIES is FROM..TO or a number");
     match text.split_once("..") {
         Some((from, to)) => number(from)..number(to),
@@ -96,55 +102,93 @@ fn seeds() -> std::ops::Range<u64> {
     }
 }
 
+/// What many histories came to.
+#[derive(Default)]
+struct Played {
+    tallies: Vec<Tally>,
+    broken: Vec<(u64, Broken)>,
+}
+
+/// Plays histories in two threads, all of them or until one breaks.
+fn play(seeds: &Range<u64>, profile: &Profile, until_broken: bool) -> Played {
+    let next = AtomicU64::new(seeds.start);
+    let played = Mutex::new(Played::default());
+    let is_told = seeds.end - seeds.start == 1;
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end || until_broken && !played.lock().expect("no panic").broken.is_empty() {
+                return;
+            }
+            let outcome = std::panic::catch_unwind(|| run::play(seed, profile, is_told))
+                .unwrap_or_else(|_| Err(Broken::new("panic", "see above")));
+            let mut played = played.lock().expect("no panic");
+            match outcome {
+                Ok(tally) => played.tallies.push(tally),
+                Err(broken) => played.broken.push((seed, broken)),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    played.into_inner().expect("no panic")
+}
+
 #[test]
 fn no_history_loses_a_row() {
-    let seeds = seeds();
-    let next = AtomicU64::new(seeds.start);
     let begun = Instant::now();
-    let (tallies, broken) = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2)
-            .map(|_| {
-                scope.spawn(|| {
-                    let (mut tallies, mut broken) = (Vec::new(), Vec::new());
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= seeds.end {
-                            return (tallies, broken);
-                        }
-                        match std::panic::catch_unwind(|| run::play(seed, &plan::Profile::ALL)) {
-                            Ok(Ok(tally)) => tallies.push(tally),
-                            Ok(Err(what)) => broken.push(format!("seed {seed}: {}: {}", what.invariant, what.what)),
-                            Err(_) => broken.push(format!("seed {seed}: a panic, see above")),
-                        }
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a thread")).fold(
-            (Vec::new(), Vec::new()),
-            |(mut tallies, mut broken), (more, failed)| {
-                tallies.extend(more);
-                broken.extend(failed);
-                (tallies, broken)
-            },
-        )
-    });
-    let sum = |of: fn(&run::Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    println!(
-        "{} histories held, {} broke; {} rows, {} requests, {} passes, {} crashes, {:.1} s",
-        tallies.len(),
-        broken.len(),
-        sum(|tally| tally.rows as u64),
-        sum(|tally| tally.requests),
-        sum(|tally| u64::from(tally.passes)),
-        sum(|tally| u64::from(tally.crashes)),
-        begun.elapsed().as_secs_f64()
-    );
-    for line in &broken {
-        println!(
-            "{line}\n  again: scripts/torture --seed {}",
-            line.trim_start_matches("seed ").split(':').next().unwrap_or_default()
-        );
+    let Played { tallies, broken } = play(&seeds(300), &Profile::ALL, false);
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    println!("histories that held   {:>9}", tallies.len());
+    println!("histories that broke  {:>9}", broken.len());
+    println!("rows                  {:>9}", sum(|tally| tally.rows));
+    println!("requests              {:>9}", sum(|tally| tally.requests));
+    println!("passes                {:>9}", sum(|tally| tally.passes));
+    println!("crashes               {:>9}", sum(|tally| tally.crashes));
+    println!("seconds               {:>9.1}", begun.elapsed().as_secs_f64());
+    for (seed, Broken { invariant, what }) in &broken {
+        println!("seed {seed}: {invariant}: {what}\n  again: scripts/torture --seed {seed}");
     }
     assert!(broken.is_empty(), "{} histories broke a promise", broken.len());
+}
+
+/// The profile under which a bug shows, were it there.
+#[cfg(feature = "planted")]
+fn revealing(bug: vemsync::planted::Bug) -> Profile {
+    use vemsync::planted::Bug;
+    match bug {
+        Bug::NoFinalGuard | Bug::MaxAfterReset => Profile::RESTORED,
+        Bug::MissingAtOnce | Bug::SweepFromZero => Profile::ALL,
+        _ => Profile::STRICT,
+    }
+}
+
+/// `VEMSYNC_PLANTED` names the bug. One in a process: statements are made once.
+#[cfg(feature = "planted")]
+#[test]
+fn a_planted_bug_is_found() {
+    use vemsync::planted::{self, Bug};
+    let name = std::env::var("VEMSYNC_PLANTED").unwrap_or_else(|_| "mark-before-rows".to_owned());
+    let (_, bug) = Bug::ALL.into_iter().find(|(known, _)| *known == name).expect("a bug's name");
+    planted::plant(bug);
+    let mut played = play(&seeds(1000), &revealing(bug), true);
+    played.broken.sort_unstable_by_key(|(seed, _)| *seed);
+    let (seed, Broken { invariant, what }) = played.broken.first().expect("the bug to be found");
+    println!("{name:<18} seed {seed:>4}  {invariant:<5}  {what}");
+}
+
+/// Without a bug, the profiles that reveal one break nothing.
+#[cfg(feature = "planted")]
+#[test]
+fn no_bug_is_found_where_none_is_planted() {
+    for (name, profile) in [("strict", Profile::STRICT), ("restored", Profile::RESTORED)] {
+        let played = play(&seeds(300), &profile, false);
+        println!("{name:<18} {:>4} held, {} broke", played.tallies.len(), played.broken.len());
+        for (seed, Broken { invariant, what }) in &played.broken {
+            println!("  {name} seed {seed}: {invariant}: {what}");
+        }
+        assert!(played.broken.is_empty(), "{name}: {} histories broke", played.broken.len());
+    }
 }

@@ -60,6 +60,22 @@ impl Truth {
         self.kinds.get(kind)?.rows.get(&uid)
     }
 
+    /// The oldest row that is shown now.
+    pub fn oldest_shown(&self, kind: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let rows = self.kinds[kind].rows.values().filter(|row| stretch(&row.shown, now).is_some());
+        rows.map(|row| row.creation).min()
+    }
+
+    /// Whether the row is one of a few that the account did not see at that time while it saw their server: from
+    /// outside, they cannot be told from rows that are gone.
+    pub fn are_few_hidden(&self, kind: &str, row: &Visibility, at: DateTime<Utc>) -> bool {
+        let is_shown = |row: &&Visibility| stretch(&row.shown, at).is_some();
+        let is_hidden = |row: &&Visibility| stretch(&row.had, at).is_some() && !is_shown(row);
+        let all = || self.kinds.values().flat_map(|kind| kind.rows.values());
+        let sees_server = all().filter(|other| other.server == row.server).any(|row| is_shown(&row));
+        sees_server && is_hidden(&row) && self.kinds[kind].rows.values().filter(is_hidden).count() <= 20
+    }
+
     /// Whether the row, as it is shown now, came when its stream was not yet further than the overlap beyond it.
     pub fn is_on_time(&self, kind: &str, row: &Visibility, field: Field, now: DateTime<Utc>) -> bool {
         let (stretches, value) = field_of(row, field);

@@ -18,6 +18,8 @@ pub struct Profile {
     pub is_in_order: bool,
     /// Requests fail, and processes die.
     pub has_troubles: bool,
+    /// Nothing befalls Enterprise Manager and its servers but outages and what else the profile says.
+    pub is_plain: bool,
     /// How often Enterprise Manager is restored from a backup.
     pub restores: f64,
     /// What the passes miss is swept up.
@@ -26,8 +28,23 @@ pub struct Profile {
 
 impl Profile {
     /// Everything goes wrong that can.
-    pub const ALL: Self =
-        Self { overlap: TimeDelta::hours(2), is_in_order: false, has_troubles: true, restores: 0.25, has_sweeps: true };
+    pub const ALL: Self = Self {
+        overlap: TimeDelta::hours(2),
+        is_in_order: false,
+        has_troubles: true,
+        is_plain: false,
+        restores: 0.25,
+        has_sweeps: true,
+    };
+
+    /// Neither an overlap nor a sweep covers up what the passes miss. Rows come in order, so that nothing is missed.
+    #[cfg(feature = "planted")]
+    pub const STRICT: Self =
+        Self { overlap: TimeDelta::zero(), is_in_order: true, restores: 0.0, has_sweeps: false, ..Self::ALL };
+
+    /// Enterprise Manager is restored from a backup, and nothing else befalls it.
+    #[cfg(feature = "planted")]
+    pub const RESTORED: Self = Self { has_troubles: false, is_plain: true, restores: 1.0, ..Self::STRICT };
 }
 
 /// One thing that happens.
@@ -46,6 +63,7 @@ pub enum Step {
 }
 
 /// All of it.
+#[derive(Debug)]
 pub struct History {
     pub kinds: Vec<Kind>,
     pub world: World,
@@ -61,6 +79,8 @@ pub struct History {
     /// Chance of a crash or a failure per call of the store.
     pub store_troubles: f64,
     pub steps: Vec<(TimeDelta, Step)>,
+    /// When Enterprise Manager is restored from a backup, if it is.
+    pub restored_at: Option<DateTime<Utc>>,
     /// Nothing befalls anyone from then on.
     pub quiet_at: DateTime<Utc>,
 }
@@ -89,7 +109,7 @@ impl History {
         let sketch = SketchOptions { servers, kinds: wanted, sessions: rng.usize(60..350), from, to };
         let mut world = World::sketch(seed, &sketch);
         let mut quiet_at = to.max(from + TimeDelta::hours(3));
-        befall(rng, profile, &mut world, from, to, &mut quiet_at);
+        let restored_at = befall(rng, profile, &mut world, from, to, &mut quiet_at);
         let has_lies = profile.has_troubles && rng.u8(..12) == 0;
         let faults = faults(rng, profile, seed, has_lies);
         let simulator = SimulatorOptions {
@@ -114,6 +134,7 @@ impl History {
             has_lies,
             store_troubles: if profile.has_troubles { [0.0, 0.005, 0.02][rng.usize(..3)] } else { 0.0 },
             steps,
+            restored_at,
             quiet_at,
         }
     }
@@ -164,7 +185,7 @@ fn befall(
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     quiet_at: &mut DateTime<Utc>,
-) {
+) -> Option<DateTime<Utc>> {
     let servers = world.servers().len();
     for server in 0..servers {
         if rng.u8(..3) == 0 {
@@ -176,7 +197,7 @@ fn befall(
             let (since, _) = some_time(rng, from, to, 2);
             world.set_since(server, Some(since));
         }
-        if rng.u8(..4) == 0 {
+        if !profile.is_plain && rng.u8(..4) == 0 {
             world.shift_clock(server, rng.i64(-7200..7200));
         }
         if !profile.is_in_order && rng.u8(..2) == 0 {
@@ -186,11 +207,37 @@ fn befall(
             }
         }
     }
+    if !profile.is_plain {
+        blind(rng, world, from, to, quiet_at);
+    }
+    let mut restored_at = None;
+    if rng.f64() < profile.restores {
+        let (backup, _) = some_time(rng, start(), to, 2);
+        let (at, until) = some_time(rng, backup, to, 5 * 60);
+        let after = [AfterRestore::SameUids, AfterRestore::NewUids, AfterRestore::Nothing][rng.usize(..3)];
+        world.restore(backup, at, until, after);
+        restored_at = Some(at);
+        *quiet_at = (*quiet_at).max(until);
+    }
+    // What stayed behind in a collection comes at most eight collections later.
+    *quiet_at += TimeDelta::hours(3);
+    restored_at
+}
+
+/// What is not shown though it is there, or not there any more.
+fn blind(
+    rng: &mut fastrand::Rng,
+    world: &mut World,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    quiet_at: &mut DateTime<Utc>,
+) {
+    let servers = world.servers().len();
     if rng.u8(..5) == 0 {
         world.set_retention_days(Some(rng.i64(2..10)));
     }
     if rng.u8(..4) == 0 {
-        let (from, to) = some_time(rng, start(), to, 20);
+        let (from, to) = some_time(rng, start().max(from), to, 20);
         world.warm_up(from, to);
         *quiet_at = (*quiet_at).max(to);
     }
@@ -205,15 +252,6 @@ fn befall(
         world.hide_sessions(rng.usize(..servers), 0.34, from, to);
         *quiet_at = (*quiet_at).max(to);
     }
-    if rng.f64() < profile.restores {
-        let (backup, _) = some_time(rng, start(), to, 2);
-        let (at, until) = some_time(rng, backup, to, 5 * 60);
-        let after = [AfterRestore::SameUids, AfterRestore::NewUids, AfterRestore::Nothing][rng.usize(..3)];
-        world.restore(backup, at, until, after);
-        *quiet_at = (*quiet_at).max(until);
-    }
-    // What stayed behind in a collection comes at most eight collections later.
-    *quiet_at += TimeDelta::hours(3);
 }
 
 fn faults(rng: &mut fastrand::Rng, profile: &Profile, seed: u64, has_lies: bool) -> Faults {

@@ -24,20 +24,22 @@ use crate::support::world::{manager, start};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
     pub requests: u64,
-    pub rows: usize,
-    pub crashes: u32,
-    pub passes: u32,
+    pub rows: u64,
+    pub crashes: u64,
+    pub passes: u64,
 }
 
 type Checked<T> = Result<T, Broken>;
 
 /// Plays the history of a seed, on a clock of its own.
-pub fn play(seed: u64, profile: &Profile) -> Checked<Tally> {
+/// With `is_told`, what happens is printed as it happens.
+pub fn play(seed: u64, profile: &Profile, is_told: bool) -> Checked<Tally> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     // The pauses between tries are the client's own dice.
     fastrand::seed(seed);
     runtime.expect("a runtime").block_on(async {
         let mut run = Run::begin(seed, History::new(seed, profile), profile).await;
+        run.is_told = is_told;
         run.all().await?;
         Ok(run.tally())
     })
@@ -56,10 +58,12 @@ struct Run {
     process: Option<Process>,
     /// Processes so far.
     lives: u64,
-    crashes: u32,
-    passes: u32,
+    crashes: u64,
+    passes: u64,
     is_quiet: bool,
     has_sweeps: bool,
+    is_plain: bool,
+    is_told: bool,
     /// Rows of the database as they were last looked at.
     seen: HashMap<(&'static str, Uuid), Seen>,
 }
@@ -114,19 +118,29 @@ impl Run {
             passes: 0,
             is_quiet: false,
             has_sweeps: profile.has_sweeps,
+            is_plain: profile.is_plain,
+            is_told: false,
             seen: HashMap::new(),
             history,
         }
     }
 
+    fn tell(&self, what: std::fmt::Arguments<'_>) {
+        if self.is_told {
+            println!("{} {:>5} requests  {what}", self.simulator.now().format("%m-%dT%H:%M:%S"), self.wire.sent());
+        }
+    }
+
     fn tally(&self) -> Tally {
-        let rows = self.seen.len();
+        let rows = self.seen.len() as u64;
         Tally { requests: self.wire.sent(), rows, crashes: self.crashes, passes: self.passes }
     }
 
     async fn all(&mut self) -> Checked<()> {
+        self.tell(format_args!("{:#?}", self.history));
         for (jump, step) in self.history.steps.clone() {
             sleep(jump).await;
+            self.tell(format_args!("{step:?}"));
             match step {
                 Step::Wide => self.pass(Mode::Wide).await?,
                 Step::Narrow => self.pass(Mode::Narrow).await?,
@@ -152,6 +166,7 @@ impl Run {
 
     /// Nothing goes wrong any more, and the sync gets the time that it needs.
     async fn quiesce(&mut self) -> Checked<()> {
+        self.tell(format_args!("quiet from here on"));
         self.simulator.clear_faults();
         self.is_quiet = true;
         if let Some(process) = &self.process {
@@ -194,6 +209,9 @@ impl Run {
         match outcome.await {
             Outcome::Done(summary) => {
                 finished = summary.is_finished();
+                for kind in &summary.kinds {
+                    self.tell(format_args!("  sweep of {}: {:?}, {:?}", kind.kind, kind.sweep, kind.result));
+                }
                 let now = self.simulator.now();
                 let model = self.model.lock().expect("no panic");
                 for kind in summary.kinds.iter().filter(|kind| kind.is_finished()) {
@@ -230,7 +248,12 @@ impl Run {
             Outcome::Failed(error) if self.is_quiet => {
                 return Err(Broken::new("pass", format!("a pass without faults failed: {error:?}")));
             }
-            Outcome::Done(_) => self.passes += 1,
+            Outcome::Done(summary) => {
+                self.passes += 1;
+                let parts = summary.kinds.iter().filter(|kind| kind.reads > 0);
+                let parts: Vec<_> = parts.map(|kind| (kind.kind, kind.counts.inserted, kind.result.is_ok())).collect();
+                self.tell(format_args!("  {mode:?} done: {parts:?}"));
+            }
             other => self.survive(other).await,
         }
         self.check_now().await
@@ -238,6 +261,11 @@ impl Run {
 
     /// After a failure some programs end and some go on; after a crash nothing is left but the database.
     async fn survive<T>(&mut self, outcome: Outcome<T>) {
+        match &outcome {
+            Outcome::Failed(error) => self.tell(format_args!("  failed: {error:?}")),
+            Outcome::Crashed => self.tell(format_args!("  crashed")),
+            Outcome::Done(_) => {}
+        }
         match outcome {
             Outcome::Failed(_) if self.lives.is_multiple_of(2) => self.end_process().await,
             Outcome::Done(_) | Outcome::Failed(_) => {}
@@ -380,6 +408,7 @@ impl Run {
         let before = self.seen.get(&(kind.name, uid));
         if let Some(at) = missing.filter(|_| before.is_none_or(|before| !before.is_missing))
             && row.had.iter().any(|(from, to)| *from <= at && at < *to)
+            && !model.truth.are_few_hidden(kind.name, row, at)
         {
             let what =
                 format!("{} {uid} is marked as missing since {at}, when the source had it: {:?}", kind.name, row.had);
@@ -408,15 +437,35 @@ impl Run {
         Ok(())
     }
 
-    fn check_absent(&self, kind: &SessionKind, uid: Uuid, now: DateTime<Utc>) -> Checked<()> {
+    fn check_absent(&self, kind: &'static SessionKind, uid: Uuid, now: DateTime<Utc>) -> Checked<()> {
         let model = self.model.lock().expect("no panic");
         let row = model.truth.row(kind.name, uid).expect("a row of this world");
         let floor = model.floor(kind.name).unwrap_or(DateTime::UNIX_EPOCH);
-        let is_promised = !model.is_lied_to && model.truth.is_on_time(kind.name, row, Field::Creation, now);
+        // A sweep finds what came late; an Enterprise Manager that went back is read again as a whole.
+        let is_promised = self.has_sweeps
+            || self.must_have_noticed(kind.name, &model, now)
+            || !model.is_lied_to && model.truth.is_on_time(kind.name, row, Field::Creation, now);
         if row.creation >= floor && is_promised {
             return Err(Broken::new("I2", format!("{} {uid} is not stored: {row:?}", kind.name)));
         }
         Ok(())
+    }
+
+    /// Whether so much of one server was lost in a restore that the sync has to notice, and to read everything again.
+    fn must_have_noticed(&self, kind: &'static str, model: &Model, now: DateTime<Utc>) -> bool {
+        let Some(at) = self.history.restored_at.filter(|_| !self.history.has_lies && self.is_plain) else {
+            return false;
+        };
+        let durable = model.rows.keys().filter(|(of, _)| *of == kind);
+        let rows = durable.filter_map(|(_, uid)| model.truth.row(kind, *uid));
+        let oldest = model.truth.oldest_shown(kind, now);
+        let mut lost: HashMap<Uuid, u32> = HashMap::new();
+        for row in rows.filter(|row| row.had.last().is_some_and(|(_, to)| *to == at)) {
+            if oldest.is_some_and(|oldest| row.creation >= oldest) {
+                *lost.entry(row.server).or_default() += 1;
+            }
+        }
+        lost.values().any(|lost| *lost >= 2)
     }
 
     /// Rows that the source does not show any more are kept as they were last seen.
