@@ -158,7 +158,7 @@ impl World {
     }
 
     /// The account does not see the sessions of some of the server's jobs: so many that at least this share of the
-    /// server's sessions is hidden. The jobs and the server stay listed.
+    /// server's sessions is hidden, but never those of all jobs. The jobs and the server stay listed.
     pub fn hide_sessions(&mut self, server: usize, share: f64, from: DateTime<Utc>, to: DateTime<Utc>) {
         let rows = || self.tables.iter().flat_map(|table| &table.rows).flatten().filter(|row| row.server == server);
         let mut groups: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
@@ -170,6 +170,7 @@ impl World {
         }
         let mut groups: Vec<(Uuid, Vec<Uuid>)> = groups.into_iter().collect();
         groups.sort_unstable();
+        groups.pop();
         let enough = share * f64::from(u32::try_from(rows().count()).unwrap_or(u32::MAX));
         let mut hidden = HashSet::new();
         for (_, uids) in groups {

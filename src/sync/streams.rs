@@ -87,6 +87,15 @@ impl Streams {
             .collect()
     }
 
+    /// The servers whose streams a request for all servers covers, and rows that name none.
+    fn covered(&self, field: Field, from: DateTime<Utc>, overlap: TimeDelta) -> impl Iterator<Item = Uuid> {
+        let marks = self.marks.values().filter(move |mark| mark.field == field);
+        let reaches = move |mark: &&Mark| {
+            mark.server.is_nil() || scan_start(mark, overlap) >= floor_second(from) || planted::is(Bug::NoContiguity)
+        };
+        marks.filter(reaches).map(|mark| mark.server)
+    }
+
     /// Servers that never sent a row of this kind: their history may arrive yet, so each is asked for from the floor.
     /// One request's worth of them at every pass, the others hourly.
     fn never_seen(&self, reader: &Reader<'_>, now: DateTime<Utc>) -> Vec<Start> {
@@ -109,7 +118,7 @@ impl Streams {
 async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet<Uuid>, Error> {
     let now = reader.context.client.now();
     let mut starts = streams.starts(reader, Field::Creation, now);
-    let scanned = starts.iter().map(|start| start.server).collect();
+    let mut scanned: BTreeSet<Uuid> = starts.iter().map(|start| start.server).collect();
     starts.extend(streams.never_seen(reader, now));
     let known: BTreeSet<Uuid> = streams
         .marks
@@ -126,6 +135,8 @@ async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet
     }
     let mut strangers = BTreeSet::new();
     if let Some(from) = plan.main {
+        // A request for all servers also covers those that were not due, and raises their marks.
+        scanned.extend(streams.covered(Field::Creation, from, reader.context.options.overlap));
         let all = scan(reader, streams, Field::Creation, Scope::All, from, now).await?;
         // A server of whose history nothing was read gets no mark from its newest rows.
         strangers.extend(all.into_iter().filter(|server| !known.contains(server) && from > streams.floor));
@@ -230,15 +241,7 @@ fn risen(
     };
     let mut covered: BTreeSet<Uuid> = match scope {
         Scope::Servers(starts) => starts.iter().map(|start| start.server).collect(),
-        _ => streams
-            .marks
-            .values()
-            .filter(|mark| mark.field == field)
-            .filter(|mark| {
-                mark.server.is_nil() || scan_start(mark, least) >= floor_second(from) || planted::is(Bug::NoContiguity)
-            })
-            .map(|mark| mark.server)
-            .collect(),
+        _ => streams.covered(field, from, least).collect(),
     };
     if *scope == Scope::All && from <= streams.floor && field == Field::Creation {
         covered.extend(scan.greatest.keys());

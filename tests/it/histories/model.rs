@@ -124,6 +124,8 @@ pub struct Model {
     pub rows: BTreeMap<(&'static str, Uuid), Durable>,
     /// How far down each kind's history was read.
     floors: HashMap<&'static str, DateTime<Utc>>,
+    /// The creation marks of each stream, with when each was committed.
+    marks: HashMap<(&'static str, Uuid), Vec<(DateTime<Utc>, DateTime<Utc>)>>,
     /// The end mark that a stream began with: what ended before is the business of history and of open rows.
     first_ends: HashMap<(&'static str, Uuid), DateTime<Utc>>,
     /// Answers may have been lies, so that marks promise nothing.
@@ -137,6 +139,7 @@ impl Model {
             truth,
             rows: BTreeMap::new(),
             floors: HashMap::new(),
+            marks: HashMap::new(),
             first_ends: HashMap::new(),
             is_lied_to,
             broken: None,
@@ -145,6 +148,12 @@ impl Model {
 
     pub fn floor(&self, kind: &str) -> Option<DateTime<Utc>> {
         self.floors.get(kind).copied()
+    }
+
+    /// The creation mark that a stream had at a moment.
+    pub fn mark_at(&self, kind: &'static str, server: Uuid, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let marks = self.marks.get(&(kind, server))?;
+        marks.iter().rev().find(|(committed, _)| *committed < at).map(|(_, mark)| *mark)
     }
 
     /// Takes in what has become durable at this moment, by Enterprise Manager's clock.
@@ -162,8 +171,10 @@ impl Model {
         }
         for commit in commits.iter().filter(|commit| commit.session.is_some()) {
             for mark in &commit.marks {
-                if mark.field == Field::End {
-                    self.first_ends.entry((commit.kind, mark.server)).or_insert(mark.mark);
+                let stream = (commit.kind, mark.server);
+                match mark.field {
+                    Field::End => drop(self.first_ends.entry(stream).or_insert(mark.mark)),
+                    Field::Creation => self.marks.entry(stream).or_default().push((now, mark.mark)),
                 }
                 if let Some(broken) = self.check_mark(commit.kind, mark, now) {
                     self.broken.get_or_insert(broken);

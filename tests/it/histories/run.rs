@@ -40,6 +40,11 @@ pub fn play(seed: u64, profile: &Profile, is_told: bool) -> Checked<Tally> {
     runtime.expect("a runtime").block_on(async {
         let mut run = Run::begin(seed, History::new(seed, profile), profile).await;
         run.is_told = is_told;
+        if is_told {
+            // RUST_LOG=vemsync=debug tells each request.
+            let filter = tracing_subscriber::EnvFilter::from_default_env();
+            let _ = tracing_subscriber::fmt().with_env_filter(filter).without_time().with_ansi(false).try_init();
+        }
         run.all().await?;
         Ok(run.tally())
     })
@@ -410,8 +415,7 @@ impl Run {
             && row.had.iter().any(|(from, to)| *from <= at && at < *to)
             && !model.truth.are_few_hidden(kind.name, row, at)
         {
-            let what =
-                format!("{} {uid} is marked as missing since {at}, when the source had it: {:?}", kind.name, row.had);
+            let what = format!("{} {uid} is marked as missing since {at}, when the source had it: {row:?}", kind.name);
             return Err(Broken::new("I10", what));
         }
         Ok(())
@@ -461,7 +465,9 @@ impl Run {
         let oldest = model.truth.oldest_shown(kind, now);
         let mut lost: HashMap<Uuid, u32> = HashMap::new();
         for row in rows.filter(|row| row.had.last().is_some_and(|(_, to)| *to == at)) {
-            if oldest.is_some_and(|oldest| row.creation >= oldest) {
+            let mark = model.mark_at(kind, row.server, at);
+            let is_marked = mark.is_some_and(|mark| row.creation < mark + TimeDelta::seconds(1));
+            if is_marked && oldest.is_some_and(|oldest| row.creation >= oldest) {
                 *lost.entry(row.server).or_default() += 1;
             }
         }
