@@ -40,10 +40,11 @@ pub(super) async fn wide(reader: &mut Reader<'_>) -> Result<(), Error> {
     // Within a day a list cannot have become empty by itself; older rows may have been purged.
     let newest = streams.marks.values().filter(|mark| mark.field == Field::Creation).map(|mark| mark.mark).max();
     reader.seen_since = newest.filter(|newest| now - *newest < TimeDelta::days(1));
+    let began_at = reader.context.clock.now();
     let at_marks = rewind::await_marks(reader).await?;
     let scanned = creation(reader, &streams).await?;
     reader.seen_since = None;
-    if rewind::has_gone_back(reader, &at_marks, &scanned).await? && !planted::is(Bug::MaxAfterReset) {
+    if rewind::has_gone_back(reader, &at_marks, &scanned, began_at).await? && !planted::is(Bug::MaxAfterReset) {
         rewind::rewind(reader, streams.floor).await?;
         history::first(reader).await?;
         return open::refresh(reader).await;

@@ -297,11 +297,12 @@ impl Store for Watched {
         kind: &SessionKind,
         server: Uuid,
         until: DateTime<Utc>,
+        seen_before: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<StoredRow>> {
         let kind = lasting(kind);
         let work = |store: Arc<dyn Store>| -> BoxFuture<'static, _> {
-            Box::pin(async move { store.newest_rows(em_id, kind, server, until, limit).await })
+            Box::pin(async move { store.newest_rows(em_id, kind, server, until, seen_before, limit).await })
         };
         self.call(kind.name, work).await
     }
