@@ -3,6 +3,8 @@
 //! On SQLite always, on Postgres where `VEMSYNC_TEST_POSTGRES` names a server on which databases may be made.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use divan::Bencher;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use vemsync::batch::{Batch, Values};
 use vemsync::decode::decode;
 use vemsync::kind::SessionKind;
-use vemsync::store::{self, Commit, Schema, Store};
+use vemsync::store::{Commit, Schema, SqlStore, Store};
 
 mod pages;
 
@@ -69,7 +71,7 @@ fn unchanged(bencher: Bencher<'_, '_>, url: &str, pages: usize) {
 
 struct Bench {
     runtime: Runtime,
-    store: std::sync::Arc<dyn Store>,
+    store: Arc<dyn Store>,
     commits: Vec<Commit>,
     now: Cell<DateTime<Utc>>,
 }
@@ -81,8 +83,10 @@ impl Bench {
         let runtime = Runtime::new().expect("a runtime");
         let now = DateTime::from_timestamp(1_770_000_000, 0).expect("a time in range");
         let (store, em_id) = runtime.block_on(async {
-            let store = store::connect(url, Schema::Migrate).await.expect("a database");
+            let store = SqlStore::connect(url, Schema::Migrate).await.expect("a database");
+            let store: Arc<dyn Store> = Arc::new(store.with_leases_of(Duration::from_secs(86_400)));
             let em_id = store.manager("bench", "http://127.0.0.1/api/", None, now).await.expect("a row");
+            store.leases().take(em_id, true, now).await.expect("the turn to write");
             (store, em_id)
         });
         let commit = |body: &Vec<u8>| {

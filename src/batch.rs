@@ -13,8 +13,8 @@ use crate::kinds::common;
 
 mod builder;
 
-pub(crate) use builder::guid;
 pub use builder::{Builder, Defect};
+pub(crate) use builder::{guid, quoted};
 
 /// The values of one column.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,11 +11,17 @@ use crate::clock::Clock;
 use crate::config::ManagerSettings;
 use crate::em::{Client, Limits};
 use crate::escape;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::sync::{Error, Mode, Options, Summary, Syncer};
 
 /// Between two passes in which marks rise.
 const WIDE_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// What sweeps may add to the requests of the passes.
+const SWEEP_REQUESTS_A_MINUTE: u64 = 30;
+
+/// Requests of a sweep between two looks at the clock.
+const SWEEP_PORTION: u64 = 5;
 
 /// After a refused logon: accounts lock.
 const AFTER_REFUSAL: Duration = Duration::from_secs(20 * 60);
@@ -80,9 +86,16 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
                     last_wide = Some(begun);
                 }
                 report(&manager, mode, &summary, &mut failures);
+                if let Some(syncer) = &syncer {
+                    sweep(&daemon, &manager, syncer, begun).await;
+                }
                 daemon.interval.saturating_sub(begun.elapsed())
             }
             Err(Error::Interrupted) => break,
+            Err(error @ Error::Store(store::Error::Fenced { .. })) => {
+                tracing::warn!(em = manager.name, "{}", escape::chain(&error));
+                Duration::ZERO
+            }
             Err(error) => {
                 failures += 1;
                 // One line when it begins, one when it ends.
@@ -91,7 +104,9 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
                 }
                 if error.is_refusal() {
                     // A client that was refused stays silent; a new one may ask again, later.
-                    syncer = None;
+                    if let Some(refused) = syncer.take() {
+                        refused.log_off().await;
+                    }
                     AFTER_REFUSAL
                 } else {
                     growing_pause(&daemon, failures)
@@ -100,6 +115,10 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
         };
         // Managers that were started together need not be asked together.
         let pause = pause.mul_f64(0.9 + fastrand::f64() / 10.0);
+        if let Some(syncer) = &syncer {
+            syncer.rest(pause).await;
+            continue;
+        }
         tokio::select! {
             () = daemon.cancel.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
@@ -107,6 +126,33 @@ async fn follow(daemon: Arc<Daemon>, manager: ManagerSettings) {
     }
     if let Some(syncer) = syncer {
         syncer.log_off().await;
+    }
+}
+
+/// Goes on with the sweep that is due, in what a pass left of the interval and of the requests.
+async fn sweep(daemon: &Daemon, manager: &ManagerSettings, syncer: &Syncer, begun: Instant) {
+    let most = daemon.interval.as_secs() * SWEEP_REQUESTS_A_MINUTE / 60;
+    let mut sent = 0;
+    while sent < most.max(SWEEP_PORTION) && begun.elapsed() < daemon.interval.mul_f64(0.75) {
+        let outcome = async {
+            let due = syncer.due_sweep(&daemon.options).await?;
+            let Some(scope) = due else { return Ok(None) };
+            syncer.sweep(scope, &daemon.options, Some(SWEEP_PORTION)).await.map(Some)
+        };
+        match outcome.await {
+            Ok(Some(summary)) => {
+                sent += summary.requests.max(1);
+                // What fails now is tried again after the next pass, which says so itself if it fails, too.
+                if summary.kinds.iter().any(|kind| kind.result.is_err()) {
+                    return;
+                }
+            }
+            Ok(None) | Err(Error::Interrupted) => return,
+            Err(error) => {
+                tracing::warn!(em = manager.name, "a sweep was put off: {}", escape::chain(&error));
+                return;
+            }
+        }
     }
 }
 
@@ -123,7 +169,8 @@ async fn pass(
     if syncer.is_none() {
         let client = Client::new(manager, Limits::default(), daemon.clock.clone()).map_err(Error::Source)?;
         let (store, clock) = (daemon.store.clone(), daemon.clock.clone());
-        *syncer = Some(Syncer::connect(manager, client, store, clock, daemon.cancel.clone()).await?);
+        let connected = Syncer::connect(manager, client, store, clock, daemon.cancel.clone()).await?;
+        *syncer = Some(connected.leading());
     }
     match syncer {
         Some(syncer) => syncer.pass(mode, &daemon.options).await,

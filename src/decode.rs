@@ -7,7 +7,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::batch::{Batch, Builder, Defect};
+use crate::batch::{Batch, Builder, Defect, quoted};
 use crate::kind::Entity;
 use crate::kinds::PARENTS;
 
@@ -306,7 +306,7 @@ impl<'a> Decoder<'a> {
         self.builder.clear();
         let mut row_type = None;
         attributes(start, |name, value| match name {
-            "Type" => row_type = Some(value.to_owned()),
+            "Type" => row_type = Some(quoted(value)),
             "Href" => {}
             _ => self.builder.attribute(name, value),
         })
@@ -322,7 +322,7 @@ impl<'a> Decoder<'a> {
             self.batch.forget_unfinished();
             let raw = &self.text[from..self.events.position()];
             self.rejects.push(Reject {
-                uid: self.builder.uid().map(|uid| uid.to_string()).or(self.builder.uid_text().map(str::to_owned)),
+                uid: self.builder.uid().map(|uid| uid.to_string()).or_else(|| self.builder.uid_text()),
                 reason: defect.to_string(),
                 raw: raw[..raw.floor_char_boundary(MAX_RAW)].replace('\0', "\u{fffd}"),
             });

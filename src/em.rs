@@ -14,6 +14,7 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, LOCA
 use reqwest::{Method, StatusCode, Url};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::clock::{Clock, ServerClock};
 use crate::config::ManagerSettings;
@@ -49,8 +50,14 @@ pub struct Limits {
     pub silence: Duration,
     /// Largest body, decompressed, in bytes.
     pub body: usize,
+    /// Fewest bytes a second, on average, at which a body may come …
+    pub slowest: u32,
+    /// … once it has been coming for this long.
+    pub slow_start: Duration,
     /// How often a request is sent before it is given up.
     pub tries: u32,
+    /// For all tries of a request and the pauses between them.
+    pub all_tries: Duration,
     /// The pause before the second try; it doubles from there.
     pub first_pause: Duration,
     /// The longest pause, but for what the server asks for.
@@ -66,13 +73,29 @@ impl Default for Limits {
             answer: Duration::from_secs(300),
             silence: Duration::from_secs(60),
             body: 16 * 1024 * 1024,
+            slowest: 1024,
+            slow_start: Duration::from_secs(15),
             tries: 9,
+            all_tries: Duration::from_secs(300),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(5),
             longest_retry_after: Duration::from_secs(30),
         }
     }
 }
+
+/// What the tries of one request have cost so far.
+#[derive(Default)]
+struct Tries {
+    failures: u32,
+    /// Those of them that took a body of megabytes or of many seconds.
+    costly: u32,
+    /// Time in tries and in the pauses between them, but not in the queue behind other requests.
+    spent: Duration,
+}
+
+/// How often an answer may come too large or too slowly: another try is unlikely to be better, and costs as much.
+const COSTLY_TRIES: u32 = 2;
 
 /// A client of one Enterprise Manager, with one logon session.
 pub struct Client {
@@ -162,9 +185,9 @@ impl Client {
     /// [`Error::NotEnterpriseManager`] where something else answers.
     pub async fn versions(&self) -> Result<Vec<String>, Error> {
         let url = self.base.clone();
-        let mut failures = 0;
+        let mut tries = Tries::default();
         loop {
-            let answer = self.send(Method::GET, &url, &HeaderMap::new()).await;
+            let answer = self.send(Method::GET, &url, &HeaderMap::new(), &mut tries).await;
             let failure = match answer {
                 Ok(answer) if answer.status.is_success() => match document::supported_versions(&answer.body) {
                     Some(versions) => return Ok(versions),
@@ -177,7 +200,7 @@ impl Client {
                 Ok(answer) => self.classify(&answer, url.path())?,
                 Err(failure) => failure,
             };
-            self.pause(failure, &mut failures, None, "GET /api/").await?;
+            self.pause(failure, &mut tries, None, "GET /api/").await?;
         }
     }
 
@@ -191,12 +214,12 @@ impl Client {
         mut accept: impl FnMut(&[u8]) -> Result<T, Rejection>,
     ) -> Result<T, Error> {
         let url = query.url(&self.base);
-        let mut failures = 0;
+        let mut tries = Tries::default();
         let mut refusals = 0;
         loop {
             let token = self.auth.token(self).await?;
             let mut retry_after = None;
-            let failure = match self.send(Method::GET, &url, &token.headers).await {
+            let failure = match self.send(Method::GET, &url, &token.headers, &mut tries).await {
                 Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
                     // Another query's good answer must not let this one ask for ever.
                     refusals += 1;
@@ -222,7 +245,7 @@ impl Client {
                 }
                 Err(failure) => failure,
             };
-            self.pause(failure, &mut failures, retry_after, &query.to_string()).await?;
+            self.pause(failure, &mut tries, retry_after, &query.to_string()).await?;
         }
     }
 
@@ -255,7 +278,7 @@ impl Client {
     }
 
     /// Sends one request once and reads the answer, within all bounds.
-    async fn send(&self, method: Method, url: &Url, headers: &HeaderMap) -> Result<Answer, Failure> {
+    async fn send(&self, method: Method, url: &Url, headers: &HeaderMap, tries: &mut Tries) -> Result<Answer, Failure> {
         let _permit =
             self.permits.acquire().await.map_err(|_| Failure::Transport("the client is closed".to_owned()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -264,7 +287,12 @@ impl Client {
         if method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let answer = self.transport.send(method, url, headers).await?;
+        // The tries of a request have a bound together.
+        let within = self.limits.answer.min(self.limits.all_tries.saturating_sub(tries.spent));
+        let begun = Instant::now();
+        let sent = tokio::time::timeout(within, self.transport.send(method, url, headers)).await;
+        tries.spent += begun.elapsed();
+        let answer = sent.unwrap_or_else(|_| Err(Failure::Transport("timed out".to_owned())))?;
         if answer.status.is_success() {
             self.server_clock.observe(answer.headers.get(DATE).and_then(|date| date.to_str().ok()));
         }
@@ -305,11 +333,12 @@ impl Client {
     async fn pause(
         &self,
         failure: Failure,
-        failures: &mut u32,
+        tries: &mut Tries,
         retry_after: Option<Duration>,
         request: &str,
     ) -> Result<(), Error> {
-        *failures += 1;
+        tries.failures += 1;
+        tries.costly += u32::from(matches!(failure, Failure::TooLarge(_) | Failure::TooSlow(_)));
         if let Failure::Certificate { reason, fingerprint } = failure {
             let host = self.base.host_str().unwrap_or_default().to_owned();
             if self.is_pinned {
@@ -317,16 +346,17 @@ impl Client {
             }
             return Err(Error::Untrusted { host, fingerprint, reason });
         }
-        if *failures >= self.limits.tries {
+        let growing =
+            self.limits.first_pause.saturating_mul(1 << (tries.failures - 1).min(16)).min(self.limits.longest_pause);
+        // Between half and all of it, so that clients that failed together do not come back together.
+        let pause = retry_after.unwrap_or_else(|| growing.mul_f64(0.5 + fastrand::f64() / 2.0));
+        tries.spent += pause;
+        if tries.failures >= self.limits.tries || tries.costly >= COSTLY_TRIES || tries.spent >= self.limits.all_tries {
             if let Failure::Foreign(what) = failure {
                 return Err(Error::NotEnterpriseManager { url: self.base.to_string(), what });
             }
-            return Err(Error::Exhausted { tries: *failures, last: failure, request: request.to_owned() });
+            return Err(Error::Exhausted { tries: tries.failures, last: failure, request: request.to_owned() });
         }
-        let growing =
-            self.limits.first_pause.saturating_mul(1 << (*failures - 1).min(16)).min(self.limits.longest_pause);
-        // Between half and all of it, so that clients that failed together do not come back together.
-        let pause = retry_after.unwrap_or_else(|| growing.mul_f64(0.5 + fastrand::f64() / 2.0));
         tracing::debug!(%failure, pause_ms = pause.as_millis(), "request failed, trying again");
         tokio::time::sleep(pause).await;
         Ok(())

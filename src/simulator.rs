@@ -48,6 +48,7 @@ mod world;
 
 pub use bulk::BulkOptions;
 pub use faults::{Fault, Faults};
+pub use filter::passes;
 pub use fleet::FleetOptions;
 pub use journal::{Counters, RequestRecord};
 pub use logon::TokenLife;

@@ -18,6 +18,8 @@ use crate::kinds::common;
 mod commit;
 mod database;
 mod error;
+mod lease;
+mod lock;
 mod migrate;
 mod postgres;
 mod read;
@@ -29,8 +31,9 @@ mod transition;
 
 pub use database::SqlStore;
 pub use error::Error;
+pub use lease::{Asked, Leases};
 pub use migrate::Pending;
-pub use report::{KindStatus, ManagerStatus, RejectRow, StreamStatus};
+pub use report::{KindStatus, LeaseStatus, ManagerStatus, RejectRow, StreamStatus};
 pub use sweep::{Doubt, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
 
 /// The result of a call to the store.
@@ -235,6 +238,10 @@ pub struct Pass {
 /// What a sync needs of a database.
 #[async_trait]
 pub trait Store: Send + Sync {
+    /// Who may write for which Enterprise Manager: without the turn, [`Store::commit`] and [`Store::record_pass`] are
+    /// refused with [`Error::Fenced`].
+    fn leases(&self) -> &Leases;
+
     /// Finds or makes the row of an Enterprise Manager and returns its id.
     async fn manager(&self, name: &str, base_url: &str, api_version: Option<&str>, now: DateTime<Utc>) -> Result<i64>;
 

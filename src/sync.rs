@@ -14,6 +14,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ use crate::config::{Backfill, ManagerSettings};
 use crate::em::Client;
 use crate::escape;
 use crate::kind::SessionKind;
-use crate::store::{Counts, Pass, Store};
+use crate::store::{self, Counts, Pass, Store};
 
 mod error;
 mod history;
@@ -35,12 +36,14 @@ mod scan;
 mod second;
 mod streams;
 mod sweep;
+mod turn;
 mod window;
 mod writer;
 
 pub use error::Error;
 pub use history::HistoryRange;
 pub use sweep::{DayCount, SweepOutcome, SweepSummary};
+pub use turn::Turns;
 
 use window::Window;
 
@@ -147,6 +150,7 @@ pub struct Syncer {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     em_id: i64,
+    turns: Turns,
     /// Ends the pass between two windows.
     pub cancel: CancellationToken,
 }
@@ -159,6 +163,8 @@ struct Context<'a> {
     writer: &'a Writer,
     options: &'a Options,
     cancel: &'a CancellationToken,
+    /// Shared by what is under way; see [`Turns::share`].
+    gate: &'a RwLock<()>,
     em_id: i64,
     servers: Vec<Uuid>,
     /// The backup servers that were listed in this pass, where they were.
@@ -188,7 +194,8 @@ impl Syncer {
         };
         let newest = versions.iter().max_by_key(|name| version_number(name)).map(String::as_str);
         let em_id = store.manager(&settings.name, client.base().as_str(), newest, clock.now()).await?;
-        Ok(Self { client, store, clock, em_id, cancel })
+        let turns = Turns::new(store.clone(), clock.clone(), em_id, cancel.clone());
+        Ok(Self { client, store, clock, em_id, turns, cancel })
     }
 
     /// The client, for its clock and its counters.
@@ -197,15 +204,43 @@ impl Syncer {
         &self.client
     }
 
-    /// Does one pass. A kind that fails does not stop the others; a database or an account that fails stops all.
+    /// From now on it leads: it keeps its turn between passes, and stands by while another instance leads.
+    #[must_use]
+    pub fn leading(mut self) -> Self {
+        self.turns.lead();
+        self
+    }
+
+    /// Lets time pass between two passes. Whoever waits for the turn has it meanwhile.
+    pub async fn rest(&self, pause: std::time::Duration) {
+        self.turns.rest(pause).await;
+    }
+
+    /// Waits for its turn and does one pass. A kind that fails does not stop the others; a database or an account that fails stops all.
     ///
     /// # Errors
     /// Only what stops all.
     pub async fn pass(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
+        self.in_turn(self.pass_in_turn(mode, options)).await
+    }
+
+    /// Does some work once it is our turn.
+    async fn in_turn<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.turns.take().await?;
+        let outcome = work.await;
+        self.turns.end_pass(matches!(outcome, Err(Error::Store(store::Error::Fenced { .. })))).await;
+        outcome
+    }
+
+    async fn pass_in_turn(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
         let before = self.client.requests();
         let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
-        let mut context = self.context(&writer, options);
-        let outcome = self.run_parts(mode, &mut context).await;
+        let gate = RwLock::default();
+        let mut context = self.context(&writer, &gate, options);
+        let outcome = tokio::select! {
+            outcome = self.run_parts(mode, &mut context) => outcome,
+            error = self.turns.share(&gate, &writer), if matches!(mode, Mode::Backfill(_)) => Err(error),
+        };
         let (mut kinds, counts) = end(writer, task, outcome).await?;
         for kind in &mut kinds {
             kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
@@ -231,12 +266,13 @@ impl Syncer {
         Ok(counts)
     }
 
-    /// Ends the logon session.
+    /// Ends the logon session, and the turn.
     pub async fn log_off(&self) {
+        self.turns.leave().await;
         self.client.log_off().await;
     }
 
-    fn context<'a>(&'a self, writer: &'a Writer, options: &'a Options) -> Context<'a> {
+    fn context<'a>(&'a self, writer: &'a Writer, gate: &'a RwLock<()>, options: &'a Options) -> Context<'a> {
         Context {
             client: &self.client,
             store: self.store.as_ref(),
@@ -244,6 +280,7 @@ impl Syncer {
             writer,
             options,
             cancel: &self.cancel,
+            gate,
             em_id: self.em_id,
             servers: Vec::new(),
             listed: None,
@@ -283,6 +320,7 @@ impl Syncer {
     ) -> Result<KindOutcome, Error> {
         let started_at = self.clock.now();
         let mut reader = Reader::new(context, kind);
+        reader.enter().await;
         let result = match mode {
             Mode::Narrow => open::narrow(&mut reader).await,
             Mode::Wide => streams::wide(&mut reader).await,

@@ -33,6 +33,9 @@ pub enum Defect {
     /// More unknown elements than any record of the API has.
     #[error("more than {MAX_EXTRA} bytes of unknown elements")]
     TooMuch,
+    /// More text in its columns than any record of the API has.
+    #[error("more than {MAX_TEXT} bytes of text")]
+    TooLong,
     /// A row of another type.
     #[error("a {found} where a {expected} was asked for")]
     Type {
@@ -57,6 +60,9 @@ pub struct Builder {
 
 /// Text of unknown leaves that one record may carry, in bytes. A job's settings stay far below it.
 const MAX_EXTRA: usize = 1024 * 1024;
+
+/// Text that all columns of one record may hold, in bytes. It is copied several times on its way to the database.
+const MAX_TEXT: usize = 1024 * 1024;
 
 impl Builder {
     /// A builder for rows with these columns.
@@ -190,10 +196,10 @@ impl Builder {
         std::mem::take(&mut self.extra).into_iter()
     }
 
-    /// The UID text as it was sent, for a record that is rejected.
+    /// The UID text as it was sent, shortened, for a record that is rejected.
     #[must_use]
-    pub fn uid_text(&self) -> Option<&str> {
-        self.raw(common::UID)
+    pub fn uid_text(&self) -> Option<String> {
+        self.raw(common::UID).map(quoted)
     }
 
     /// The row's identity, if it has one.
@@ -204,10 +210,13 @@ impl Builder {
 
     fn check(&self, entity: Entity) -> Result<(), Defect> {
         if self.uid().is_none() {
-            return Err(Defect::Uid(self.uid_text().unwrap_or_default().to_owned()));
+            return Err(Defect::Uid(self.uid_text().unwrap_or_default()));
         }
         if self.extra_bytes > MAX_EXTRA {
             return Err(Defect::TooMuch);
+        }
+        if self.scratch.len() > MAX_TEXT {
+            return Err(Defect::TooLong);
         }
         let is_session = entity.columns.get(common::CREATION_TIME).is_some_and(|column| column.name == "creation_time");
         if !is_session {
@@ -218,7 +227,7 @@ impl Builder {
         };
         for (element, text) in [("CreationTimeUTC", Some(creation)), ("EndTimeUTC", self.raw(common::END_TIME))] {
             if let Some(text) = text.filter(|text| timestamp::parse(text).is_none()) {
-                return Err(Defect::Time { element, text: text.to_owned() });
+                return Err(Defect::Time { element, text: quoted(text) });
             }
         }
         if self.raw(common::STATE).is_none() { Err(Defect::NoState) } else { Ok(()) }
@@ -291,6 +300,16 @@ impl Builder {
             })
             .collect();
         Some(serde_json::Value::Object(object).to_string())
+    }
+}
+
+/// The beginning of a text that is quoted beside the record that it stands in: the record's own text is kept anyway.
+#[must_use]
+pub(crate) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -37,8 +37,8 @@ fn fail(error: &anyhow::Error) -> Exit {
         return Exit::Usage;
     }
     complain(&escape::chain(error.as_ref()));
-    if error.downcast_ref::<store::Error>().is_some() {
-        return Exit::Database;
+    if let Some(error) = error.downcast_ref::<store::Error>() {
+        return work::database(error);
     }
     error.downcast_ref::<pass::Error>().map_or(Exit::Incomplete, work::exit)
 }

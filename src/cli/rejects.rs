@@ -1,12 +1,19 @@
 //! `vemsync rejects`: records that could not be stored, with their raw text, and another try at them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
 use super::{Exit, RejectsCommand, complain, print, report, work};
 use crate::config::Settings;
 use crate::decode::{Decoded, decode};
 use crate::escape;
 use crate::kind::{Entity, SessionKind};
 use crate::kinds;
-use crate::store::{Commit, RejectRow, Schema};
+use crate::lifecycle::Signals;
+use crate::store::{Commit, RejectRow, Schema, Store};
+use crate::sync::Turns;
 
 /// Lists, shows or replays.
 pub(super) async fn run(settings: &Settings, command: &RejectsCommand) -> anyhow::Result<Exit> {
@@ -15,7 +22,7 @@ pub(super) async fn run(settings: &Settings, command: &RejectsCommand) -> anyhow
     let exit = match command {
         RejectsCommand::List => list(&rejects)?,
         RejectsCommand::Show { id } => show(&rejects, *id)?,
-        RejectsCommand::Replay => replay(store.as_ref(), &rejects).await?,
+        RejectsCommand::Replay => replay(&store, &rejects).await?,
     };
     store.close().await;
     Ok(exit)
@@ -58,11 +65,18 @@ fn show(rejects: &[RejectRow], id: i64) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn replay(store: &dyn crate::store::Store, rejects: &[RejectRow]) -> anyhow::Result<Exit> {
-    let now = work::clock().now();
+async fn replay(store: &Arc<dyn Store>, rejects: &[RejectRow]) -> anyhow::Result<Exit> {
+    let cancel = CancellationToken::new();
+    let _signals = Signals::cancel(cancel.clone(), Exit::Interrupted);
+    let mut turns: BTreeMap<i64, Turns> = BTreeMap::new();
     let mut stored = 0;
     for reject in rejects {
         let Some((entity, session, decoded)) = decode_again(reject) else { continue };
+        let turn = turns
+            .entry(reject.em_id)
+            .or_insert_with(|| Turns::new(store.clone(), work::clock(), reject.em_id, cancel.clone()));
+        turn.take().await?;
+        let now = work::clock().now();
         let mut commit = Commit::new(reject.em_id, entity, session, now);
         commit.batch = decoded.batch;
         // What is known of the row by now is newer than what was rejected then.
@@ -70,6 +84,9 @@ async fn replay(store: &dyn crate::store::Store, rejects: &[RejectRow]) -> anyho
         store.commit(&[commit], now).await?;
         store.forget_reject(reject.id).await?;
         stored += 1;
+    }
+    for turn in turns.values() {
+        turn.end().await;
     }
     print(|out| writeln!(out, "{stored} of {} rejected records are stored now.", rejects.len()))?;
     Ok(Exit::Done)

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -53,8 +52,9 @@ pub struct SimulateArgs {
     #[arg(long, default_value = "demo")]
     username: String,
     /// File with the password; without it the password is `demo`
+    // Of the same type as the shared flag of this name: clap panics where they differ.
     #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    password_file: Option<String>,
     /// The clock stands still
     #[arg(long)]
     freeze: bool,
@@ -77,7 +77,7 @@ pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
         Some(path) => {
             let text = tokio::fs::read_to_string(path)
                 .await
-                .with_context(|| format!("the password file {} cannot be read", path.display()))?;
+                .with_context(|| format!("the password file {path} cannot be read"))?;
             text.strip_suffix('\n').unwrap_or(&text).trim_end_matches('\r').to_owned()
         }
     };

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{Exit, StatusArgs, print, report, work};
 use crate::config::Settings;
 use crate::escape;
@@ -15,7 +17,13 @@ pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> anyhow::Resul
     let store = work::open(settings, Schema::Require).await?;
     let managers = store.status().await?;
     store.close().await;
-    print(|out| if args.json { write_json(out, &managers) } else { write_text(out, &managers) })?;
+    print(|out| {
+        if args.json {
+            write_json(out, &managers)
+        } else {
+            write_text(out, &managers, settings.sync.overlap, work::clock().now())
+        }
+    })?;
     Ok(Exit::Done)
 }
 
@@ -23,14 +31,25 @@ fn write_json(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
     writeln!(out, "{}", escape::json(&serde_json::to_string_pretty(managers)?))
 }
 
-fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()> {
+fn write_text(
+    out: &mut dyn Write,
+    managers: &[ManagerStatus],
+    overlap: TimeDelta,
+    now: DateTime<Utc>,
+) -> io::Result<()> {
     if managers.is_empty() {
         return writeln!(out, "Nothing has been read yet: run `vemsync sync`.");
     }
     for manager in managers {
         let version = manager.api_version.as_deref().unwrap_or("unknown");
-        writeln!(out, "{} at {} (API {version})\n", manager.name, manager.base_url)?;
-        let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "OUTCOME"]);
+        writeln!(out, "{} at {} (API {version})", manager.name, manager.base_url)?;
+        writeln!(out, "{}", writer(manager, now))?;
+        if let Some(went_back_at) = manager.went_back_at {
+            let at = report::time(went_back_at);
+            writeln!(out, "it showed older data than before on {at}, as after a restore; everything was read again")?;
+        }
+        writeln!(out)?;
+        let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "LAST SWEEP", "OUTCOME"]);
         for kind in &manager.kinds {
             let mut outcome = match &kind.last_outcome {
                 Some(outcome) => outcome.clone(),
@@ -39,6 +58,9 @@ fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
             };
             if let Some(reached) = kind.backfill_reached {
                 outcome = format!("{outcome}; history is read back to {}", report::time(reached));
+            }
+            if kind.mended > 0 {
+                outcome = format!("{outcome}; sweeps mended {} rows", kind.mended);
             }
             if let Some(error) = &kind.last_error {
                 outcome = format!("{outcome}: {}", report::shortened(&escape::control(error)));
@@ -49,17 +71,32 @@ fn write_text(out: &mut dyn Write, managers: &[ManagerStatus]) -> io::Result<()>
                 kind.open.to_string(),
                 kind.rejects.to_string(),
                 report::maybe_time(kind.last_pass_at),
+                report::maybe_time(kind.last_sweep_at),
                 outcome,
             ]);
         }
         report::align_right(&mut kinds, 1..=3);
         writeln!(out, "{}\n", kinds.trim_fmt())?;
-        write_streams(out, manager)?;
+        write_streams(out, manager, overlap)?;
     }
     Ok(())
 }
 
-fn write_streams(out: &mut dyn Write, manager: &ManagerStatus) -> io::Result<()> {
+fn writer(manager: &ManagerStatus, now: DateTime<Utc>) -> String {
+    match &manager.lease {
+        None => "nobody has written yet".to_owned(),
+        Some(lease) => {
+            let (holder, until) = (escape::control(&lease.holder), report::time(lease.expires_at));
+            if lease.expires_at > now {
+                format!("{holder} writes, until {until} or longer")
+            } else {
+                format!("nobody writes; the last was {holder}, until {until}")
+            }
+        }
+    }
+}
+
+fn write_streams(out: &mut dyn Write, manager: &ManagerStatus, overlap: TimeDelta) -> io::Result<()> {
     let mut streams = report::table(["SERVER", "KIND", "CREATION MARK", "END MARK", "READ UP TO", ""]);
     for kind in &manager.kinds {
         for stream in &kind.streams {
@@ -74,7 +111,7 @@ fn write_streams(out: &mut dyn Write, manager: &ManagerStatus) -> io::Result<()>
                 report::maybe_time(stream.creation_mark),
                 report::maybe_time(stream.end_mark),
                 report::time(stream.scanned_at),
-                silence(stream),
+                remark(stream, overlap, kind.backfill_reached.is_some()),
             ]);
         }
     }
@@ -84,10 +121,18 @@ fn write_streams(out: &mut dyn Write, manager: &ManagerStatus) -> io::Result<()>
     writeln!(out, "{}\n", streams.trim_fmt())
 }
 
-fn silence(stream: &StreamStatus) -> String {
-    let newest = stream.creation_mark.max(stream.end_mark);
-    match newest.map(|newest| stream.scanned_at - newest) {
-        Some(silent) if silent > SILENT => format!("silent for {} days", silent.num_days()),
-        _ => String::new(),
+fn remark(stream: &StreamStatus, overlap: TimeDelta, is_read_again: bool) -> String {
+    if is_read_again {
+        return "is read again from its floor".to_owned();
     }
+    let mut remarks = Vec::new();
+    let newest = stream.creation_mark.max(stream.end_mark);
+    if let Some(silent) = newest.map(|newest| stream.scanned_at - newest).filter(|silent| *silent > SILENT) {
+        remarks.push(format!("silent for {} days", silent.num_days()));
+    }
+    if stream.overlap_seconds > overlap.num_seconds() {
+        let hours = TimeDelta::seconds(stream.overlap_seconds).num_hours();
+        remarks.push(format!("rows came late: overlap {hours} h"));
+    }
+    remarks.join("; ")
 }

@@ -105,7 +105,7 @@ pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> anyhow::Resul
         match verify(settings, manager, store.clone(), &cancel, args).await {
             Ok(summary) => {
                 let names = store.server_names().await?;
-                let manager = manager_report(&manager.name, summary, |server| names.get(&server).cloned());
+                let manager = manager_report(&manager.name, &summary, |server| names.get(&server).cloned());
                 let exit = if manager.is_equal { Exit::Done } else { Exit::Incomplete };
                 worst = sync::worse(worst, exit);
                 if !args.json {
@@ -145,16 +145,16 @@ async fn verify(
     Ok(summary)
 }
 
-fn manager_report(name: &str, summary: SweepSummary, server_name: impl Fn(Uuid) -> Option<String>) -> ManagerReport {
+fn manager_report(name: &str, summary: &SweepSummary, server_name: impl Fn(Uuid) -> Option<String>) -> ManagerReport {
     ManagerReport {
         enterprise_manager: name.to_owned(),
         is_equal: summary.is_equal() && summary.is_finished(),
         requests: summary.requests,
-        kinds: summary.kinds.into_iter().map(|outcome| kind_report(outcome, &server_name)).collect(),
+        kinds: summary.kinds.iter().map(|outcome| kind_report(outcome, &server_name)).collect(),
     }
 }
 
-fn kind_report(outcome: SweepOutcome, server_name: impl Fn(Uuid) -> Option<String>) -> KindReport {
+fn kind_report(outcome: &SweepOutcome, server_name: impl Fn(Uuid) -> Option<String>) -> KindReport {
     let mut total = DayCount::default();
     outcome.days.values().for_each(|day| total.add(*day));
     let sweep = outcome.sweep.as_ref();

@@ -52,11 +52,20 @@ pub(super) fn options(settings: &Settings) -> Options {
 /// The exit status for an error.
 pub(super) fn exit(error: &Error) -> Exit {
     match error {
-        Error::Store(_) => Exit::Database,
+        Error::Store(error) => database(error),
         Error::Interrupted => Exit::Interrupted,
         Error::Source(em::Error::Tls(_)) => Exit::Usage,
         refused if refused.is_refusal() => Exit::Refused,
         _ => Exit::Incomplete,
+    }
+}
+
+/// The exit status for an error of the database.
+pub(super) fn database(error: &store::Error) -> Exit {
+    match error {
+        // Nothing is wrong with it: another instance was quicker.
+        store::Error::Fenced { .. } => Exit::Incomplete,
+        _ => Exit::Database,
     }
 }
 

@@ -245,6 +245,14 @@ fn logs_follow_the_flag_then_rust_log_then_the_file() {
 }
 
 #[test]
+fn a_log_filter_that_its_parser_panics_on_is_a_problem() {
+    for filter in [" é[", " aé=", "\u{a0}[é", "ünder=trace"] {
+        let problems = World::new().env("RUST_LOG", filter).problems(Need::Nothing);
+        assert!(problems.contains("RUST_LOG: this is no log filter"), "{problems}");
+    }
+}
+
+#[test]
 fn logs_can_be_set_up_beside_a_file_that_is_wrong() {
     let world = World::new().file("[sync").env("VEMSYNC_LOG_FORMAT", "json").flags(|flags| flags.verbose = 1);
     let around =

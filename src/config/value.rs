@@ -119,6 +119,10 @@ pub(super) fn verbosity(text: &str) -> Parsed<Verbosity> {
 }
 
 pub(super) fn directives(text: &str) -> Parsed<String> {
+    // The parser of the library panics on some texts of other letters; names of modules have none.
+    if !text.is_ascii() {
+        return wrong("this is no log filter: it holds other letters than ASCII's", "write it like info,vemsync=debug");
+    }
     match tracing_subscriber::EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => wrong(format!("this is no log filter: {error}"), "write it like info,vemsync=debug"),

@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use tokio::sync::Mutex;
 
-use super::{Client, Error, Failure, document};
+use super::{Client, Error, Failure, Tries, document};
 
 /// How often a logon may expire without one good answer in between.
 pub(super) const RENEWALS: u32 = 5;
@@ -116,10 +116,10 @@ impl Auth {
         url.set_query(Some("v=latest"));
         let mut headers = HeaderMap::new();
         headers.extend(self.basic.clone().map(|basic| (AUTHORIZATION, basic)));
-        let mut failures = 0;
+        let mut tries = Tries::default();
         loop {
             let mut retry_after = None;
-            let failure = match client.send(Method::POST, &url, &headers).await {
+            let failure = match client.send(Method::POST, &url, &headers, &mut tries).await {
                 Ok(answer) if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                     let message = document::error_message(&answer.body).map(|told| format!(", {told}"));
                     return Err(self.refusal(answer.status.as_u16(), message.unwrap_or_default()));
@@ -143,7 +143,7 @@ impl Auth {
                 }
                 Err(failure) => failure,
             };
-            client.pause(failure, &mut failures, retry_after, "POST /api/sessionMngr/").await?;
+            client.pause(failure, &mut tries, retry_after, "POST /api/sessionMngr/").await?;
         }
     }
 
@@ -157,7 +157,8 @@ impl Auth {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["logonSessions", &id]);
         }
-        let sent = tokio::time::timeout(LOG_OFF, client.send(Method::DELETE, &url, &headers));
+        let mut tries = Tries::default();
+        let sent = tokio::time::timeout(LOG_OFF, client.send(Method::DELETE, &url, &headers, &mut tries));
         let outcome = match sent.await {
             Ok(Ok(answer)) if answer.status.is_success() || answer.status == StatusCode::UNAUTHORIZED => return,
             Ok(Ok(answer)) => format!("HTTP {}", answer.status.as_u16()),

@@ -4,12 +4,15 @@ use quick_xml::events::{BytesStart, Event};
 
 use crate::decode::{Events, attributes, document_text, push_reference, push_text};
 
+/// More versions than any product offers.
+const MAX_VERSIONS: usize = 100;
+
 /// The names of the versions in `EnterpriseManager/SupportedVersions`; `None` if the document is another.
 pub(super) fn supported_versions(body: &[u8]) -> Option<Vec<String>> {
     let mut versions = Vec::new();
     let root = walk(body, |path, start| {
-        if path.last().is_some_and(|name| name == "SupportedVersion") {
-            versions.extend(attribute(start, "Name"));
+        if versions.len() < MAX_VERSIONS && path.last().is_some_and(|name| name == "SupportedVersion") {
+            versions.extend(attribute(start, "Name").map(|name| printable(&name)));
         }
     })?;
     (root.name == "EnterpriseManager").then_some(versions)
@@ -18,7 +21,7 @@ pub(super) fn supported_versions(body: &[u8]) -> Option<Vec<String>> {
 /// `LogonSession/SessionId`, if it is fit to stand in a path.
 pub(super) fn session_id(body: &[u8]) -> Option<String> {
     let root = walk(body, |_, _| {})?;
-    let id = root.texts.into_iter().find(|(name, _)| name == "SessionId")?.1;
+    let id = root.session_id?;
     let id = id.trim();
     let is_plain =
         !id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -68,8 +71,8 @@ pub(super) fn printable(text: &str) -> String {
 
 struct Root {
     name: String,
-    /// Texts of the elements directly inside.
-    texts: Vec<(String, String)>,
+    /// The text of the first `SessionId` directly inside.
+    session_id: Option<String>,
 }
 
 /// Goes through a whole document; `None` if it is not one.
@@ -86,15 +89,15 @@ fn walk(body: &[u8], mut each: impl FnMut(&[String], &BytesStart<'_>)) -> Option
                 each(&path, start);
                 text.clear();
                 if path.len() == 1 {
-                    root = Some(Root { name: path[0].clone(), texts: Vec::new() });
+                    root = Some(Root { name: path[0].clone(), session_id: None });
                 }
                 if matches!(event, Event::Empty(_)) {
                     path.pop();
                 }
             }
             Event::End(_) => {
-                if let (Some(name), Some(root), 1) = (path.pop(), &mut root, path.len()) {
-                    root.texts.push((name, std::mem::take(&mut text)));
+                if let (Some("SessionId"), Some(root), 1) = (path.pop().as_deref(), &mut root, path.len()) {
+                    root.session_id.get_or_insert_with(|| std::mem::take(&mut text));
                 }
             }
             Event::Text(part) => push_text(&mut text, part),

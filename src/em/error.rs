@@ -103,6 +103,9 @@ pub enum Failure {
     /// The body is too large.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
+    /// The body trickles in.
+    #[error("the answer came at less than {0} bytes a second")]
+    TooSlow(u32),
     /// The body is not what was asked for.
     #[error("{0}")]
     Rejected(#[from] Rejection),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
+use tokio::time::Instant;
 
 use super::{Error, Failure, IN_FLIGHT, Limits, tls};
 use crate::config::ManagerSettings;
@@ -36,7 +37,7 @@ pub(super) struct Http {
     client: reqwest::Client,
     /// Host and port, for messages.
     authority: String,
-    body_limit: usize,
+    limits: Limits,
     seen: Arc<tls::Seen>,
 }
 
@@ -55,7 +56,7 @@ impl Http {
             .user_agent(concat!("vemsync/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::Tls(error.to_string()))?;
-        Ok(Self { client, authority: settings.url.authority().to_owned(), body_limit: limits.body, seen })
+        Ok(Self { client, authority: settings.url.authority().to_owned(), limits: *limits, seen })
     }
 
     /// The innermost cause of an error says the most, and the URL in the outer one nothing new.
@@ -87,12 +88,19 @@ impl Transport for Http {
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
-        let mut body = Vec::with_capacity(announced.unwrap_or_default().min(self.body_limit));
+        let mut body = Vec::with_capacity(announced.unwrap_or_default().min(self.limits.body));
+        let mut first_byte: Option<Instant> = None;
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(&error))? {
-            if body.len() + chunk.len() > self.body_limit {
-                return Err(Failure::TooLarge(self.body_limit));
+            if body.len() + chunk.len() > self.limits.body {
+                return Err(Failure::TooLarge(self.limits.body));
             }
             body.extend_from_slice(&chunk);
+            // Each byte ends a silence, so that a server could keep us for as long as it likes.
+            let receiving = first_byte.get_or_insert_with(Instant::now).elapsed();
+            let due = u128::from(self.limits.slowest) * receiving.as_millis() / 1000;
+            if receiving > self.limits.slow_start && (body.len() as u128) < due {
+                return Err(Failure::TooSlow(self.limits.slowest));
+            }
         }
         Ok(Answer { status, headers, body })
     }

@@ -89,6 +89,23 @@ pub(super) fn parse(of: QueryType, text: &str) -> Result<Expr, String> {
     Ok(expr)
 }
 
+/// Whether a row passes a filter, as the query service reads both. The row's values stand under the names of query
+/// parameters and are spelt as a filter spells them; what is left out is missing.
+///
+/// # Errors
+/// What the server would say of a filter, or of a value, that it does not understand.
+pub fn passes(kind: Kind, filter: &str, row: &[(&str, &str)]) -> Result<bool, String> {
+    let of = QueryType::Session(kind);
+    let values = row.iter().map(|(name, text)| {
+        let field =
+            of.field(name).ok_or_else(|| format!("Property [{name}] is not defined for type [{}]", of.name()))?;
+        Ok((field, literal(of, field, text)?))
+    });
+    let values: Vec<(Field, Value)> = values.collect::<Result<_, String>>()?;
+    let value = |field| values.iter().find(|(known, _)| *known == field).map(|(_, value)| value.clone());
+    Ok(parse(of, filter)?.matches(&value))
+}
+
 struct Parser<'a> {
     of: QueryType,
     rest: &'a str,

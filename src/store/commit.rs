@@ -47,6 +47,10 @@ pub(super) async fn commit(store: &SqlStore, commits: &[Commit], now: DateTime<U
         // Two programs that store the same rows in another order would lock each other out. SQLite has one writer.
         tx.query(ONE_WRITER, vec![]).await?;
     }
+    let managers: BTreeSet<i64> = commits.iter().map(|commit| commit.em_id).collect();
+    for em_id in managers {
+        store.leases.check(&mut tx, em_id, now).await?;
+    }
     for commit in commits {
         let is_known = |table: &'static str, uid| known.contains(&(table, uid)) || seen.contains(&(table, uid));
         let fresh = unknown_parents(&commit.batch, is_known);

@@ -7,10 +7,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
+use super::lock::Locks;
 use super::sql::Dialect;
 use super::{
-    Backfill, Commit, Counts, Doubt, Error, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result, Schema,
-    Store, StoredRow, Sweep, migrate, postgres, sqlite,
+    Backfill, Commit, Counts, Doubt, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result,
+    Schema, Store, StoredRow, Sweep, migrate, postgres, sqlite,
 };
 use crate::batch::{Batch, Values};
 use crate::kind::{Entity, SessionKind};
@@ -184,7 +185,8 @@ impl Tx {
     }
 }
 
-enum Pools {
+#[derive(Clone)]
+pub(super) enum Pools {
     Postgres(PgPool),
     /// One connection writes and has the cache; the others only read.
     Sqlite {
@@ -196,6 +198,7 @@ enum Pools {
 /// The store on either database.
 pub struct SqlStore {
     pools: Pools,
+    pub(super) leases: Leases,
     /// Parents that are known to be stored, so that a commit need not ask.
     pub(super) known_parents: tokio::sync::Mutex<std::collections::HashSet<(&'static str, Uuid)>>,
 }
@@ -206,7 +209,7 @@ impl SqlStore {
     /// # Errors
     /// If it cannot be reached, or holds another schema than this program's.
     pub async fn connect(url: &str, schema: Schema) -> Result<Self> {
-        let pools = if let Some(path) = url.strip_prefix("sqlite:") {
+        let (pools, locks) = if let Some(path) = url.strip_prefix("sqlite:") {
             let path = sqlite::path(path)?;
             let may_create = schema == Schema::Migrate;
             if !may_create && !path.exists() {
@@ -214,36 +217,61 @@ impl SqlStore {
             }
             let writer = sqlite::open(&path, may_create, sqlite::Use::Write).await?;
             migrate::prepare_sqlite(&writer, schema).await?;
-            Pools::Sqlite { writer, reader: sqlite::open(&path, false, sqlite::Use::Read).await? }
+            let reader = sqlite::open(&path, false, sqlite::Use::Read).await?;
+            // Whoever comes by another path finds the same locks.
+            let path = std::fs::canonicalize(&path).unwrap_or(path);
+            (Pools::Sqlite { writer, reader }, Locks::beside(path))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = postgres::open(url).await?;
             migrate::prepare_postgres(&pool, schema).await?;
-            Pools::Postgres(pool)
+            let locks = Locks::of_session(pool.connect_options().as_ref().clone());
+            (Pools::Postgres(pool), locks)
         } else {
             return Err(Error::Scheme);
         };
-        Ok(Self { pools, known_parents: tokio::sync::Mutex::default() })
+        Ok(Self { leases: Leases::new(pools.clone(), locks), pools, known_parents: tokio::sync::Mutex::default() })
     }
 
+    /// With leases of another length than 20 seconds. Pauses between two tries shrink and grow with it.
+    #[must_use]
+    pub fn with_leases_of(mut self, length: std::time::Duration) -> Self {
+        self.leases.set_length(length);
+        self
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        self.pools.begin().await
+    }
+
+    pub(super) async fn begin_read(&self) -> Result<Tx> {
+        self.pools.begin_read().await
+    }
+}
+
+impl Pools {
     /// A transaction that may write. On SQLite it holds the write lock from its start.
     pub(super) async fn begin(&self) -> Result<Tx> {
-        Ok(match &self.pools {
-            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
         })
     }
 
     /// A transaction that only reads, and so waits for nobody.
     pub(super) async fn begin_read(&self) -> Result<Tx> {
-        Ok(match &self.pools {
-            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-            Pools::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
         })
     }
 }
 
 #[async_trait]
 impl Store for SqlStore {
+    fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     async fn manager(&self, name: &str, base_url: &str, api_version: Option<&str>, now: DateTime<Utc>) -> Result<i64> {
         super::commit::manager(self, name, base_url, api_version, now).await
     }
@@ -368,6 +396,7 @@ impl Store for SqlStore {
     }
 
     async fn close(&self) {
+        self.leases.close().await;
         match &self.pools {
             Pools::Postgres(pool) => pool.close().await,
             Pools::Sqlite { writer, reader } => {

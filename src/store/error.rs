@@ -1,6 +1,6 @@
 //! What can go wrong with a database, named for what an operator can do about it.
 
-/// Why the database cannot be used. Every one of them ends a command with exit status 4.
+/// Why the database cannot be used. Every one of them but [`Error::Fenced`] ends a command with exit status 4.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL names no database that this program knows.
@@ -24,6 +24,21 @@ pub enum Error {
     /// Another program holds the write lock.
     #[error("the database stayed locked for 30 seconds: another program writes to it")]
     Locked(#[source] sqlx::Error),
+    /// Another instance has the turn. What was committed before stays.
+    #[error("{}", fenced(holder.as_deref()))]
+    Fenced {
+        /// Who has it, if anyone.
+        holder: Option<String>,
+    },
+    /// A lock beside the SQLite file cannot be used.
+    #[error("the lock file {path} cannot be used: check the folder's rights, and that it lies on a local disk")]
+    LockFile {
+        /// Which one.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Nothing can be written.
     #[error("the database is read-only: check the file's and the folder's rights, or the server's role")]
     ReadOnly(#[source] sqlx::Error),
@@ -55,6 +70,14 @@ pub enum Error {
     Statement(#[source] sqlx::Error),
 }
 
+fn fenced(holder: Option<&str>) -> String {
+    let by = match holder {
+        Some(holder) => format!("{holder} has taken over"),
+        None => "the lease was not renewed in time".to_owned(),
+    };
+    format!("this instance may not write any more ({by}): what was stored stays, run it again for the rest")
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if matches!(
@@ -79,7 +102,7 @@ impl From<sqlx::Error> for Error {
                 "55P03" | "57014" => Self::Locked(error),
                 "25006" | "42501" => Self::ReadOnly(error),
                 "53100" => Self::Full(error),
-                "57P01" | "57P02" | "57P03" | "08006" | "08003" => {
+                "25P03" | "57P01" | "57P02" | "57P03" | "08006" | "08003" => {
                     Self::Unreachable { display: "the server is stopping or starting".to_owned(), source: error }
                 }
                 _ => Self::Statement(error),

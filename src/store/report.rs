@@ -16,6 +16,7 @@ pub(super) async fn record_pass(store: &SqlStore, pass: &Pass) -> Result<()> {
     let is_idle = pass.outcome == "done" && counts.inserted + counts.updated + counts.rejected == 0;
     let outcome = if is_idle { "idle" } else { pass.outcome };
     let mut tx = store.begin().await?;
+    store.leases.check(&mut tx, pass.em_id, pass.finished_at).await?;
     if is_idle {
         let midnight = pass.started_at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         let counted = tx
@@ -72,8 +73,21 @@ pub struct ManagerStatus {
     pub base_url: String,
     /// The newest API version that it offers.
     pub api_version: Option<String>,
+    /// When it was last found to show older data than before.
+    pub went_back_at: Option<DateTime<Utc>>,
+    /// Who writes for it, or did last.
+    pub lease: Option<LeaseStatus>,
     /// One entry a session type.
     pub kinds: Vec<KindStatus>,
+}
+
+/// Who writes for an Enterprise Manager.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LeaseStatus {
+    /// The instance.
+    pub holder: String,
+    /// Until when, unless it renews that. In the past once it has ended.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A session type of an Enterprise Manager.
@@ -93,6 +107,12 @@ pub struct KindStatus {
     pub last_outcome: Option<String>,
     /// Why the last pass failed, if it did.
     pub last_error: Option<String>,
+    /// When the last sweep was done.
+    pub last_sweep_at: Option<DateTime<Utc>>,
+    /// How far back the sweep under way is.
+    pub sweep_reached: Option<DateTime<Utc>>,
+    /// Rows that sweeps had to mend in the last 90 days: the passes had missed them.
+    pub mended: i64,
     /// How far back history is being read at the moment, where it is.
     pub backfill_reached: Option<DateTime<Utc>>,
     /// One entry a backup server that has sent rows of this type.
@@ -112,11 +132,14 @@ pub struct StreamStatus {
     pub end_mark: Option<DateTime<Utc>>,
     /// When it was last read to its end, by Enterprise Manager's clock.
     pub scanned_at: DateTime<Utc>,
+    /// How far below its marks it is read again; rows that came late have made it wider.
+    pub overlap_seconds: i64,
 }
 
 pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
-    let managers =
-        tx.query("select id, name, base_url, api_version from enterprise_managers order by name", vec![]).await?;
+    let managers = tx
+        .query("select id, name, base_url, api_version, went_back_at from enterprise_managers order by name", vec![])
+        .await?;
     let mut all = Vec::new();
     for manager in managers {
         let em_id = manager.int(0)?;
@@ -133,6 +156,9 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
                 last_pass_at: None,
                 last_outcome: None,
                 last_error: None,
+                last_sweep_at: None,
+                sweep_reached: None,
+                mended: 0,
                 backfill_reached: None,
                 streams: streams(tx, em_id, kind.name).await?,
             };
@@ -155,23 +181,45 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
                 )
                 .await?;
             status.backfill_reached = reached[0].maybe_time(0)?;
+            let swept = tx
+                .query(
+                    "select max(finished_at), cast(coalesce(sum(rows_missing + rows_different), 0) as bigint),\n\
+                     (select min(u.reached) from sync_sweeps u where u.em_id = $1 and u.kind = $2 and u.finished_at is null\n\
+                     and u.started_at = (select max(n.started_at) from sync_sweeps n where n.em_id = $1 and n.kind = $2))\n\
+                     from sync_sweeps where em_id = $1 and kind = $2",
+                    vec![em_id.into(), kind.name.into()],
+                )
+                .await?;
+            status.last_sweep_at = swept[0].maybe_time(0)?;
+            status.mended = swept[0].int(1)?;
+            status.sweep_reached = swept[0].maybe_time(2)?;
             kinds.push(status);
         }
         all.push(ManagerStatus {
             name: manager.text(1)?.unwrap_or_default(),
             base_url: manager.text(2)?.unwrap_or_default(),
             api_version: manager.text(3)?,
+            went_back_at: manager.maybe_time(4)?,
+            lease: lease(tx, em_id).await?,
             kinds,
         });
     }
     Ok(all)
 }
 
+async fn lease(tx: &mut Tx, em_id: i64) -> Result<Option<LeaseStatus>> {
+    let rows = tx.query("select holder, expires_at from sync_leases where em_id = $1", vec![em_id.into()]).await?;
+    let lease = |row: &super::database::Row| {
+        Ok(LeaseStatus { holder: row.text(0)?.unwrap_or_default(), expires_at: row.time(1)? })
+    };
+    rows.first().map(lease).transpose()
+}
+
 async fn streams(tx: &mut Tx, em_id: i64, kind: &str) -> Result<Vec<StreamStatus>> {
     let rows = tx
         .query(
             "select m.backup_server_uid, max(b.name), max(case when m.field = 'creation' then m.mark end),\n\
-             max(case when m.field = 'end' then m.mark end), max(m.scanned_at)\n\
+             max(case when m.field = 'end' then m.mark end), max(m.scanned_at), max(m.overlap_seconds)\n\
              from sync_marks m left join backup_servers b on b.uid = m.backup_server_uid\n\
              where m.em_id = $1 and m.kind = $2 group by m.backup_server_uid order by 2, 1",
             vec![em_id.into(), kind.into()],
@@ -185,6 +233,7 @@ async fn streams(tx: &mut Tx, em_id: i64, kind: &str) -> Result<Vec<StreamStatus
                 creation_mark: row.maybe_time(2)?,
                 end_mark: row.maybe_time(3)?,
                 scanned_at: row.time(4)?,
+                overlap_seconds: row.int(5)?,
             })
         })
         .collect()

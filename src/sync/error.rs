@@ -62,6 +62,7 @@ impl Error {
                         | em::Error::Untrusted { .. }
                         | em::Error::NotPinned { .. }
                         | em::Error::Expired(_)
+                        | em::Error::Exhausted { last: em::Failure::TooSlow(_), .. }
                 )
             }
             Self::Unsettled { .. } | Self::Unavailable => false,

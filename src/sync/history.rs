@@ -164,6 +164,10 @@ pub(super) async fn read(reader: &mut Reader<'_>, range: HistoryRange) -> Result
                 from: until,
                 rows,
             });
+            // Another instance may have the turn here.
+            if scan.is_between_windows() {
+                reader.enter().await;
+            }
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::RwLockReadGuard;
 use uuid::Uuid;
 
 use super::plan::Start;
@@ -65,6 +66,8 @@ pub(super) struct Reader<'a> {
     pub(super) awaited: HashSet<Uuid>,
     /// References a page, as the server last granted them.
     pub(super) granted_references: u32,
+    /// Its share of the turn.
+    share: Option<RwLockReadGuard<'a, ()>>,
 }
 
 impl<'a> Reader<'a> {
@@ -77,7 +80,14 @@ impl<'a> Reader<'a> {
             seen_since: None,
             awaited: HashSet::new(),
             granted_references: REFERENCES,
+            share: None,
         }
+    }
+
+    /// Keeps the turn from ending until this reader is done, or gives way.
+    pub(super) async fn enter(&mut self) {
+        self.share = None;
+        self.share = Some(self.context.gate.read().await);
     }
 
     /// A commit for this kind that stores nothing yet.

@@ -101,6 +101,11 @@ impl Scan {
         }
     }
 
+    /// Whether nothing is read that is not handed out.
+    pub(super) fn is_between_windows(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     fn step(&mut self, decoded: Decoded, reached: Option<DateTime<Utc>>) -> Step {
         self.count(&decoded.batch);
         let asked_at = self.asked_at;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use tokio::sync::RwLock;
 use uuid::Uuid;
 
 use super::read::Reader;
@@ -161,10 +162,10 @@ impl Syncer {
     ) -> Result<SweepSummary, Error> {
         let started_at = match self.round(scope, options).await? {
             Some((started_at, false)) => started_at,
-            _ => self.client.now(),
+            _ => self.new_round(options).await?,
         };
         let order = Order { scope, since: None, stores: true, counts: false, started_at };
-        self.run_sweep(order, options, requests).await
+        self.in_turn(self.run_sweep(order, options, requests)).await
     }
 
     /// Compares everything, values too, back to `since` or to the floor of history; stores what differs if it is to be
@@ -178,9 +179,9 @@ impl Syncer {
         repair: bool,
         options: &Options,
     ) -> Result<SweepSummary, Error> {
-        let started_at = self.client.now();
+        let started_at = self.new_round(options).await?;
         let order = Order { scope: SweepScope::Verify, since, stores: repair, counts: true, started_at };
-        self.run_sweep(order, options, None).await
+        self.in_turn(self.run_sweep(order, options, None)).await
     }
 
     /// The sweep that is due, if one is: one that was interrupted, a full one at night, a recent one every six hours.
@@ -209,14 +210,30 @@ impl Syncer {
         Ok(None)
     }
 
+    /// The beginning of a new round, which tells it from all others.
+    async fn new_round(&self, options: &Options) -> Result<DateTime<Utc>, Error> {
+        let mut taken = HashSet::new();
+        for kind in &options.kinds {
+            taken.extend(self.store.sweeps(self.em_id, kind).await?.into_iter().map(|sweep| sweep.started_at));
+        }
+        let mut started_at = self.client.now();
+        while taken.contains(&started_at) {
+            started_at += TimeDelta::microseconds(1);
+        }
+        Ok(started_at)
+    }
+
     /// When the last round of that scope began, over all kinds, and whether it is done. A round that was given up long
     /// ago counts as done.
     async fn round(&self, scope: SweepScope, options: &Options) -> Result<Option<(DateTime<Utc>, bool)>, Error> {
+        let now = self.client.now();
         let mut rounds: Vec<Option<Sweep>> = Vec::new();
         for kind in &options.kinds {
             if floor(self.store.as_ref(), self.em_id, kind).await?.is_some() {
                 let sweeps = self.store.sweeps(self.em_id, kind).await?;
-                rounds.push(sweeps.into_iter().find(|sweep| sweep.scope == scope));
+                // A clock that has been set back since must not keep sweeps waiting for it.
+                let is_past = |sweep: &Sweep| sweep.started_at < now + TimeDelta::hours(1);
+                rounds.push(sweeps.into_iter().find(|sweep| sweep.scope == scope && is_past(sweep)));
             }
         }
         let Some(newest) = rounds.iter().flatten().map(|sweep| sweep.started_at).max() else {
@@ -225,7 +242,7 @@ impl Syncer {
         let is_done = |sweep: &Option<Sweep>| {
             sweep.as_ref().is_some_and(|sweep| sweep.started_at == newest && sweep.finished_at.is_some())
         };
-        Ok(Some((newest, self.client.now() - newest > STALE || rounds.iter().all(is_done))))
+        Ok(Some((newest, now - newest > STALE || rounds.iter().all(is_done))))
     }
 
     async fn first_history(&self, options: &Options) -> Result<Option<DateTime<Utc>>, Error> {
@@ -242,8 +259,13 @@ impl Syncer {
     async fn run_sweep(&self, order: Order, options: &Options, limit: Option<u64>) -> Result<SweepSummary, Error> {
         let before = self.client.requests();
         let (writer, task) = Writer::start(self.store.clone(), self.clock.clone());
-        let context = self.context(&writer, options);
-        let outcome = self.sweep_kinds(&context, order, limit.map(|limit| before + limit)).await;
+        let gate = RwLock::default();
+        let context = self.context(&writer, &gate, options);
+        let outcome = tokio::select! {
+            outcome = self.sweep_kinds(&context, order, limit.map(|limit| before + limit)) => outcome,
+            // What a person asked for may take long; a daemon's sweep takes the time between two passes.
+            error = self.turns.share(&gate, &writer), if order.scope == SweepScope::Verify => Err(error),
+        };
         let ((mut kinds, is_whole), counts) = super::end(writer, task, outcome).await?;
         for kind in &mut kinds {
             kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
@@ -436,6 +458,8 @@ impl State {
             if is_used_up(reader.context, until) {
                 return Ok(());
             }
+            // Another instance may have the turn here.
+            reader.enter().await;
             slice::compare(reader, self).await?;
         }
         let gone = proof::prove(reader, self).await?;

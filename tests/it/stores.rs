@@ -6,7 +6,7 @@ use vemsync::kinds;
 use vemsync::store::{self, Commit, Counts, Schema};
 use vemsync::timestamp;
 
-use crate::support::database::{Database, both};
+use crate::support::database::{Database, both, take_turn};
 
 fn at(text: &str) -> DateTime<Utc> {
     timestamp::parse(text).expect("a time")
@@ -40,6 +40,7 @@ fn commit(em_id: i64, kind: &str, rows: &str) -> Commit {
 
 async fn store(database: &Database, commits: &[Commit], now: &str) -> Vec<Counts> {
     let store = database.open().await;
+    take_turn(&store, commits[0].em_id, at(now)).await;
     let counts = store.commit(commits, at(now)).await.expect("a commit");
     store.close().await;
     counts
@@ -206,6 +207,7 @@ async fn marks_and_backfills_come_back_as_they_were_set() {
         commit.marks.push(mark.clone());
         commit.backfills.push(backfill.clone());
         let store = database.open().await;
+        take_turn(&store, em, at("2025-06-01T12:00:00Z")).await;
         for _ in 0..2 {
             store.commit(&[commit.clone()], at("2025-06-01T12:00:00Z")).await.expect("a commit");
         }

@@ -46,6 +46,7 @@ pub(super) async fn prove(reader: &mut Reader<'_>, state: &mut State) -> Result<
     }
     if let Some(days) = &mut state.days {
         let context = reader.context;
+        context.writer.flush().await?;
         for (server, day, count) in context.store.marked_by_day(context.em_id, reader.kind, state.sweep.from).await? {
             days.entry((server, day)).or_default().gone = count;
         }

@@ -20,8 +20,8 @@ use vemsync::clock::Clock;
 use vemsync::kind::{Entity, SessionKind};
 use vemsync::kinds;
 use vemsync::store::{
-    self, Backfill, Commit, Counts, Doubt, Error, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result,
-    Schema, Store, StoredRow, Sweep,
+    self, Backfill, Commit, Counts, Doubt, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow,
+    Result, Schema, Store, StoredRow, Sweep,
 };
 
 use super::model::Model;
@@ -29,6 +29,9 @@ use super::model::Model;
 static HELPER: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 });
+
+/// How long the virtual time stands still for a look at a lease.
+const LEASE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// Runs something that needs real time while the virtual one stands still.
 pub async fn aside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
@@ -188,6 +191,12 @@ fn lasting(kind: &SessionKind) -> &'static SessionKind {
 
 #[async_trait]
 impl Store for Watched {
+    fn leases(&self) -> &Leases {
+        // What is asked of them is asked from here, and takes real time: too little of it to be worth more than this.
+        drop(tokio::task::spawn_blocking(|| std::thread::sleep(LEASE)));
+        self.inner.leases()
+    }
+
     async fn manager(&self, name: &str, base_url: &str, version: Option<&str>, now: DateTime<Utc>) -> Result<i64> {
         let (name, base_url, version) = (name.to_owned(), base_url.to_owned(), version.map(str::to_owned));
         self.call("manager", |store| {

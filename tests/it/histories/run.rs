@@ -276,8 +276,9 @@ impl Run {
             Outcome::Done(_) | Outcome::Failed(_) => {}
             Outcome::Crashed => {
                 self.crashes += 1;
-                if let Some(process) = self.process.take() {
-                    process.store.bury().await;
+                if let Some(Process { syncer, store }) = self.process.take() {
+                    drop(syncer);
+                    store.bury().await;
                 }
             }
         }
@@ -328,9 +329,10 @@ impl Run {
     }
 
     async fn end_process(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.syncer.log_off().await;
-            process.store.bury().await;
+        if let Some(Process { syncer, store }) = self.process.take() {
+            syncer.log_off().await;
+            drop(syncer);
+            store.bury().await;
         }
     }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tempfile::TempDir;
 use vemsync::kind::{Column, Ty};
-use vemsync::store::{self, Schema, Store};
+use vemsync::store::{self, Asked, Schema, SqlStore, Store};
 
 /// A row by column; `None` is null. Spelt like the simulator's truth.
 pub type Row = BTreeMap<&'static str, Option<String>>;
@@ -53,6 +55,11 @@ impl Database {
 
     pub async fn open(&self) -> Arc<dyn Store> {
         store::connect(&self.url, Schema::Migrate).await.expect("a store")
+    }
+
+    /// With leases that last so long.
+    pub async fn open_with_leases_of(&self, length: Duration) -> Arc<dyn Store> {
+        Arc::new(SqlStore::connect(&self.url, Schema::Migrate).await.expect("a store").with_leases_of(length))
     }
 
     /// Columns of all rows as canonical text, sorted.
@@ -121,6 +128,12 @@ impl Database {
             sql.execute(&mut conn).await.expect("a statement");
         }
     }
+}
+
+/// Has the turn to write, which nobody else may have.
+pub async fn take_turn(store: &Arc<dyn Store>, em_id: i64, now: DateTime<Utc>) {
+    let asked = store.leases().take(em_id, true, now).await.expect("an answer");
+    assert_eq!(asked, Asked::Granted);
 }
 
 /// The server that `scripts/test` started.

@@ -1,0 +1,509 @@
+//! One writer per Enterprise Manager: whoever is not it writes nothing, and nobody waits for the dead.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use vemsync::clock::{Clock as _, SystemClock};
+use vemsync::kinds;
+use vemsync::simulator::{Fault, Faults, FleetOptions, Simulator, World};
+use vemsync::store::{Asked, Commit, Error, Mark, Pass, Store};
+use vemsync::sync::{self, HistoryRange, Mode};
+
+use crate::support::database::{Database, both, take_turn};
+use crate::support::program::{Place, run, signal, start as start_program, wait};
+use crate::support::world::{assert_equal, connect, manager, options, simulate, start};
+
+fn fleet(seed: u64) -> World {
+    World::fleet(seed, &FleetOptions::small(start()))
+}
+
+fn now() -> DateTime<Utc> {
+    SystemClock.now()
+}
+
+/// Leases that a test can outlast.
+const SHORT: Duration = Duration::from_millis(2500);
+
+async fn enter(store: &Arc<dyn Store>) -> i64 {
+    store.manager("default", "http://x/api/", None, now()).await.expect("a row")
+}
+
+/// Something to write that leaves a trace.
+fn mark(em_id: i64) -> Commit {
+    let kind = kinds::kind("RestoreSession").expect("a kind");
+    let mut commit = Commit::new(em_id, kind.entity(), Some(kind), now());
+    commit.marks.push(Mark {
+        server: uuid::Uuid::nil(),
+        field: vemsync::store::Field::Creation,
+        mark: now(),
+        scanned_at: now(),
+        overlap_seconds: 7200,
+        rows_per_hour: 0.0,
+    });
+    commit
+}
+
+async fn write(store: &Arc<dyn Store>, em_id: i64) -> Result<(), Error> {
+    store.commit(&[mark(em_id)], now()).await.map(drop)
+}
+
+fn line(em_id: i64) -> Pass {
+    Pass {
+        em_id,
+        kind: "RestoreSession",
+        mode: "wide",
+        started_at: now(),
+        finished_at: now(),
+        outcome: "done",
+        requests: 1,
+        counts: vemsync::store::Counts::default(),
+        error: None,
+    }
+}
+
+#[track_caller]
+fn assert_fenced(outcome: Result<(), Error>, by: Option<&str>) {
+    match outcome {
+        Err(Error::Fenced { holder }) => assert_eq!(holder.as_deref(), by),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Asks until it is granted, and returns how long that took.
+async fn until_granted(store: &Arc<dyn Store>, em_id: i64) -> Duration {
+    let begun = Instant::now();
+    while store.leases().take(em_id, true, now()).await.expect("an answer") != Asked::Granted {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the turn does not come");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn without_the_turn_nothing_is_written() {
+    for database in both().await {
+        let store = database.open().await;
+        let em = enter(&store).await;
+        assert_fenced(write(&store, em).await, None);
+        assert_fenced(store.record_pass(&line(em)).await, None);
+        take_turn(&store, em, now()).await;
+        write(&store, em).await.expect("the turn is ours");
+        store.record_pass(&line(em)).await.expect("the turn is ours");
+        let other = store.manager("other", "http://y/api/", None, now()).await.expect("a row");
+        assert_fenced(write(&store, other).await, None);
+        store.leases().end(em, now()).await.expect("an end");
+        assert_fenced(write(&store, em).await, None);
+        assert_eq!(database.number("select count(*) from sync_marks").await, 1);
+        assert_eq!(database.number("select count(*) from sync_passes").await, 1);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_dead_hold_up_nobody() {
+    for database in both().await {
+        let first = database.open().await;
+        let em = enter(&first).await;
+        assert_eq!(first.leases().lead(em, now()).await.expect("an answer"), Asked::Granted);
+        take_turn(&first, em, now()).await;
+        let second = database.open().await;
+        let holder = first.leases().holder().to_owned();
+        assert_eq!(second.leases().take(em, true, now()).await.expect("an answer"), Asked::Taken(holder.clone()));
+        assert_eq!(second.leases().lead(em, now()).await.expect("an answer"), Asked::Taken(holder));
+        // Its connections and files close with it, as they do when a process is killed. Its lease is not over.
+        drop(first);
+        let waited = until_granted(&second, em).await;
+        assert!(waited < Duration::from_secs(3), "{waited:?}");
+        assert_eq!(second.leases().lead(em, now()).await.expect("an answer"), Asked::Granted);
+        assert_eq!(database.number("select term from sync_leases").await, 2);
+        write(&second, em).await.expect("the turn is ours");
+        second.close().await;
+    }
+}
+
+#[tokio::test]
+async fn who_stood_still_past_its_lease_writes_nothing() {
+    for database in both().await {
+        let first = database.open_with_leases_of(SHORT).await;
+        let em = enter(&first).await;
+        take_turn(&first, em, now()).await;
+        write(&first, em).await.expect("the turn is ours");
+        let second = database.open_with_leases_of(SHORT).await;
+        assert!(matches!(second.leases().take(em, true, now()).await.expect("an answer"), Asked::Taken(_)));
+        // The first holds its lock and renews nothing.
+        let waited = until_granted(&second, em).await;
+        assert!(waited > SHORT / 2, "{waited:?}");
+        let before = database.column("select cast(updated_at as text) from sync_marks").await;
+        assert_fenced(write(&first, em).await, Some(second.leases().holder()));
+        assert_fenced(first.record_pass(&line(em)).await, Some(second.leases().holder()));
+        assert_fenced(first.leases().keep(em, false, now()).await.map(drop), Some(second.leases().holder()));
+        assert_eq!(before, database.column("select cast(updated_at as text) from sync_marks").await);
+        assert!(!second.leases().keep(em, false, now()).await.expect("ours"), "the first has the lock");
+        write(&second, em).await.expect("the lease is enough");
+        // What the first lets go of, the second takes; its lease is none of the first's business.
+        first.leases().end(em, now()).await.expect("an end");
+        assert!(second.leases().keep(em, false, now()).await.expect("ours"));
+        write(&second, em).await.expect("the turn is ours");
+        assert!(matches!(first.leases().take(em, true, now()).await.expect("an answer"), Asked::Taken(_)));
+        first.close().await;
+        second.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_expired_lease_is_none_even_if_nobody_took_over() {
+    for database in both().await {
+        let store = database.open_with_leases_of(Duration::from_millis(50)).await;
+        let em = enter(&store).await;
+        take_turn(&store, em, now()).await;
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        assert_fenced(write(&store, em).await, None);
+        store.leases().end(em, now()).await.expect("an end");
+        take_turn(&store, em, now()).await;
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_renews_what_is_half_gone() {
+    for database in both().await {
+        let store = database.open_with_leases_of(SHORT).await;
+        let em = enter(&store).await;
+        take_turn(&store, em, now()).await;
+        for _ in 0..6 {
+            tokio::time::sleep(SHORT.mul_f64(0.3)).await;
+            write(&store, em).await.expect("renewed in time");
+        }
+        assert_eq!(database.number("select term from sync_leases").await, 1);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn who_wishes_first_is_next() {
+    for database in both().await {
+        let [first, second, third] = [database.open().await, database.open().await, database.open().await];
+        let em = enter(&first).await;
+        let taken = |store: &Arc<dyn Store>, wishing| {
+            let store = store.clone();
+            async move { store.leases().take(em, wishing, now()).await.expect("an answer") == Asked::Granted }
+        };
+        assert!(taken(&first, true).await);
+        assert!(!first.leases().is_wished(em).await.expect("an answer"));
+        assert!(!taken(&second, true).await);
+        assert!(!taken(&third, true).await);
+        assert!(first.leases().is_wished(em).await.expect("an answer"));
+        first.leases().end(em, now()).await.expect("an end");
+        assert!(!taken(&first, false).await, "somebody waits");
+        assert!(!taken(&first, true).await, "somebody waits");
+        assert!(!taken(&third, true).await, "somebody else is next");
+        assert!(taken(&second, true).await);
+        assert!(!second.leases().is_wished(em).await.expect("an answer"));
+        // Who gives up waiting is in nobody's way.
+        assert!(!taken(&third, true).await);
+        third.leases().withdraw(em).await;
+        assert!(!second.leases().is_wished(em).await.expect("an answer"));
+        second.leases().end(em, now()).await.expect("an end");
+        assert!(taken(&first, false).await);
+        for store in [first, second, third] {
+            store.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wish_of_who_stands_still_is_passed_over() {
+    for database in both().await {
+        let [first, second] = [database.open_with_leases_of(SHORT).await, database.open_with_leases_of(SHORT).await];
+        let em = enter(&first).await;
+        take_turn(&first, em, now()).await;
+        assert!(matches!(second.leases().take(em, true, now()).await.expect("an answer"), Asked::Taken(_)));
+        first.leases().end(em, now()).await.expect("an end");
+        assert!(matches!(first.leases().take(em, true, now()).await.expect("an answer"), Asked::Taken(_)));
+        let waited = until_granted(&first, em).await;
+        assert!(waited < SHORT, "{waited:?}");
+        first.close().await;
+        second.close().await;
+    }
+}
+
+#[tokio::test]
+async fn many_managers_cost_one_connection_and_survive_its_end() {
+    let database = Database::postgres().await;
+    let [first, second] = [database.open().await, database.open().await];
+    let mut ems = Vec::new();
+    for n in 0..20 {
+        let em = first.manager(&format!("em{n}"), "http://x/api/", None, now()).await.expect("a row");
+        take_turn(&first, em, now()).await;
+        ems.push(em);
+    }
+    let locks = "from pg_stat_activity where datname = current_database() and application_name = 'vemsync lock'";
+    assert_eq!(database.number(&format!("select count(*) {locks}")).await, 1);
+    database.execute(&format!("select pg_terminate_backend(pid) {locks}")).await;
+    for em in &ems {
+        write(&first, *em).await.expect("the lease stands");
+        assert!(first.leases().keep(*em, false, now()).await.expect("the lease stands"), "the lock is ours again");
+        assert!(matches!(second.leases().take(*em, true, now()).await.expect("an answer"), Asked::Taken(_)));
+    }
+    first.close().await;
+    second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_that_is_fenced_says_so_and_the_next_one_goes_on() {
+    for database in both().await {
+        let simulator = simulate(fleet(61)).await;
+        let store = database.open().await;
+        let syncer = connect(&manager(&simulator), store.clone()).await.expect("a connection");
+        simulator.set_faults(slow(20));
+        let steal = async {
+            until(|| async { database.number("select count(*) from backup_job_sessions").await > 0 }).await;
+            database.execute("update sync_leases set holder = 'thief', term = term + 1").await;
+            database.number("select count(*) from sync_passes").await
+        };
+        let small = sync::Options { page_size: 10, ..options() };
+        let (outcome, lines) = tokio::join!(syncer.pass(Mode::Wide, &small), steal);
+        let error = outcome.expect_err("the turn was lost");
+        assert!(error.to_string().contains("thief has taken over"), "{error}");
+        assert_eq!(lines, database.number("select count(*) from sync_passes").await);
+        simulator.clear_faults();
+        // The thief never had the lock.
+        assert!(syncer.pass(Mode::Wide, &options()).await.expect("a pass").is_complete());
+        syncer.log_off().await;
+        store.close().await;
+        assert_equal(&simulator, &database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_and_a_leader_take_turns() {
+    for database in both().await {
+        let simulator = simulate(fleet(62)).await;
+        let (first, second) = (database.open_with_leases_of(SHORT).await, database.open_with_leases_of(SHORT).await);
+        let leader = connect(&manager(&simulator), first.clone()).await.expect("a connection").leading();
+        let short = sync::Options { backfill: vemsync::config::Backfill::For(TimeDelta::hours(5)), ..options() };
+        leader.pass(Mode::Wide, &short).await.expect("a pass");
+        simulator.set_faults(slow(30));
+        let visitor = connect(&manager(&simulator), second.clone()).await.expect("a connection");
+        let windows = AtomicU32::new(0);
+        let (passes, done) = (AtomicU32::new(0), AtomicU32::new(0));
+        let counted = Arc::new(AtomicU32::new(0));
+        let counter = counted.clone();
+        let small = sync::Options {
+            page_size: 4,
+            progress: Arc::new(move |_| {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }),
+            ..options()
+        };
+        let backfill = async {
+            let range = HistoryRange { since: start() - TimeDelta::days(30), until: start(), again: true };
+            let summary = visitor.pass(Mode::Backfill(range), &small).await.expect("a backfill");
+            done.store(1, Ordering::SeqCst);
+            summary
+        };
+        let follow = async {
+            // What comes meanwhile is the leader's to read.
+            while done.load(Ordering::SeqCst) == 0 {
+                leader.rest(Duration::from_millis(100)).await;
+                simulator.advance(TimeDelta::minutes(1));
+                let summary = leader.pass(Mode::Narrow, &short).await.expect("a pass");
+                assert!(summary.is_complete(), "{summary:#?}");
+                passes.fetch_add(1, Ordering::SeqCst);
+                windows.store(counted.load(Ordering::SeqCst), Ordering::SeqCst);
+            }
+        };
+        let (summary, ()) = tokio::join!(backfill, follow);
+        assert!(summary.is_complete(), "{summary:#?}");
+        let terms = database.number("select term from sync_leases").await;
+        let passes = passes.into_inner();
+        assert!(passes > 3 && terms > 6, "{passes} passes in {terms} turns, {windows:?} windows");
+        simulator.clear_faults();
+        leader.pass(Mode::Wide, &short).await.expect("a pass");
+        leader.log_off().await;
+        visitor.log_off().await;
+        first.close().await;
+        second.close().await;
+        assert_equal(&simulator, &database).await;
+    }
+}
+
+/// Every answer takes a while.
+fn slow(millis: u64) -> Faults {
+    Faults { rates: vec![(Fault::Hang(Duration::from_millis(millis)), 1.0)], ..Faults::default() }
+}
+
+async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> Duration {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not come to it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    begun.elapsed()
+}
+
+fn daemon(place: &Place, simulator: &Simulator, database: &Database) -> std::process::Child {
+    start_program(place.against(simulator.url(), database, &["run", "--interval", "2s", "--listen", "127.0.0.1:0"]))
+}
+
+async fn holder(database: &Database) -> String {
+    database.column("select holder from sync_leases").await.pop().flatten().unwrap_or_default()
+}
+
+async fn passes(database: &Database) -> i64 {
+    database.number("select coalesce(sum(passes), 0) from sync_passes").await
+}
+
+fn name(child: &std::process::Child) -> String {
+    format!("process {} on", child.id())
+}
+
+async fn until_led_by(database: &Database, child: &std::process::Child) -> Duration {
+    until(|| async { holder(database).await.starts_with(&name(child)) && passes(database).await > 0 }).await
+}
+
+/// Makes the schema, so that a test can look into it from the start.
+async fn prepared(database: &Database) {
+    database.open().await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_leader_is_killed_another_takes_over_within_ten_seconds() {
+    for database in both().await {
+        prepared(&database).await;
+        let simulator = simulate(fleet(63)).await;
+        let place = Place::new("demo");
+        let first = daemon(&place, &simulator, &database);
+        until_led_by(&database, &first).await;
+        let second = daemon(&place, &simulator, &database);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(holder(&database).await.starts_with(&name(&first)), "the second does not barge in");
+        signal(&first, "KILL");
+        let killed_at = Instant::now();
+        let before = passes(&database).await;
+        until(|| async { holder(&database).await.starts_with(&name(&second)) && passes(&database).await > before })
+            .await;
+        assert!(killed_at.elapsed() < Duration::from_secs(10), "{:?}", killed_at.elapsed());
+        drop(wait(first).await);
+        signal(&second, "TERM");
+        let ended = wait(second).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        for said in ["standing by", "taking over"] {
+            assert_eq!(ended.err.matches(said).count(), 1, "{}", ended.err);
+        }
+        assert_equal(&simulator, &database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
+    let check = |database: Database| async move {
+        prepared(&database).await;
+        let simulator = simulate(fleet(64)).await;
+        let place = Place::new("demo");
+        let first = daemon(&place, &simulator, &database);
+        until_led_by(&database, &first).await;
+        // Not in the middle of a transaction: on SQLite nobody could write then.
+        let before = passes(&database).await;
+        until(|| async { passes(&database).await >= before + 8 }).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        signal(&first, "STOP");
+        let second = daemon(&place, &simulator, &database);
+        until(|| async { holder(&database).await.starts_with(&name(&second)) }).await;
+        // The second does not know what came meanwhile before its next pass; the first must not be the one to tell.
+        signal(&first, "CONT");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(holder(&database).await.starts_with(&name(&second)));
+        let beside = run(place.against(simulator.url(), &database, &["sync"])).await;
+        assert_eq!(beside.status, Some(0), "{beside:?}");
+        until(|| async { holder(&database).await.starts_with(&name(&second)) }).await;
+        signal(&second, "TERM");
+        assert_eq!(wait(second).await.status, Some(0));
+        until_led_by(&database, &first).await;
+        signal(&first, "TERM");
+        let ended = wait(first).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert!(ended.err.contains("has taken over") && ended.err.contains("standing by"), "{}", ended.err);
+        assert_equal(&simulator, &database).await;
+    };
+    let [sqlite, postgres] = both().await;
+    tokio::join!(check(sqlite), check(postgres));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_have_their_turn_beside_a_leader_and_beside_each_other() {
+    for database in both().await {
+        prepared(&database).await;
+        let simulator = simulate(fleet(65)).await;
+        let place = Place::new("demo");
+        let leader = daemon(&place, &simulator, &database);
+        until_led_by(&database, &leader).await;
+        let status = run(place.against(simulator.url(), &database, &["status", "--json"])).await;
+        let json: serde_json::Value = serde_json::from_str(&status.out).expect("JSON");
+        assert!(json[0]["lease"]["holder"].as_str().is_some_and(|by| by.starts_with(&name(&leader))), "{json:#}");
+        let sync = || run(place.against(simulator.url(), &database, &["sync"]));
+        let since = ["backfill", "--since", "2025-05-01"];
+        let (one, two, three) = tokio::join!(sync(), sync(), run(place.against(simulator.url(), &database, &since)));
+        for ended in [one, two, three] {
+            assert_eq!(ended.status, Some(0), "{ended:?}");
+        }
+        simulator.advance(TimeDelta::hours(1));
+        let before = passes(&database).await;
+        until(|| async { passes(&database).await > before }).await;
+        assert!(holder(&database).await.starts_with(&name(&leader)), "it leads on");
+        signal(&leader, "TERM");
+        assert_eq!(wait(leader).await.status, Some(0));
+        assert_eq!(sync().await.status, Some(0));
+        assert_equal(&simulator, &database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_in_mid_commit_the_next_start_goes_on_at_once() {
+    for database in both().await {
+        prepared(&database).await;
+        let simulator = simulate(fleet(66)).await;
+        let place = Place::new("demo");
+        simulator.set_faults(slow(5));
+        for round in 0..3 {
+            let before = database.number("select count(*) from backup_task_sessions").await;
+            let child = start_program(place.against(simulator.url(), &database, &["sync", "--page-size", "7"]));
+            until(|| async { database.number("select count(*) from backup_task_sessions").await > before }).await;
+            signal(&child, "KILL");
+            drop(wait(child).await);
+            let begun = Instant::now();
+            let term = database.number("select term from sync_leases").await;
+            let next = start_program(place.against(simulator.url(), &database, &["sync", "--page-size", "7"]));
+            until(|| async { database.number("select term from sync_leases").await > term }).await;
+            assert!(begun.elapsed() < Duration::from_secs(4), "round {round}: {:?}", begun.elapsed());
+            signal(&next, "KILL");
+            drop(wait(next).await);
+        }
+        simulator.clear_faults();
+        assert_eq!(run(place.against(simulator.url(), &database, &["sync"])).await.status, Some(0));
+        assert_equal(&simulator, &database).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_says_for_whom_and_can_be_interrupted() {
+    for database in both().await {
+        let simulator = simulate(fleet(67)).await;
+        let store = database.open().await;
+        let em = enter(&store).await;
+        take_turn(&store, em, now()).await;
+        let place = Place::new("demo");
+        let sync = start_program(place.against(simulator.url(), &database, &["sync"]));
+        until(|| async { store.leases().is_wished(em).await.expect("an answer") }).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        signal(&sync, "INT");
+        let ended = wait(sync).await;
+        assert_eq!(ended.status, Some(130), "{ended:?}");
+        assert_eq!(ended.err.matches("waiting until another instance gives way").count(), 1, "{}", ended.err);
+        assert!(ended.err.contains(store.leases().holder()), "{}", ended.err);
+        until(|| async { !store.leases().is_wished(em).await.expect("an answer") }).await;
+        store.close().await;
+    }
+}
