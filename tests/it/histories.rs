@@ -154,6 +154,23 @@ fn no_history_loses_a_row() {
     assert!(broken.is_empty(), "{} histories broke a promise", broken.len());
 }
 
+fn hold(seeds: &[u64], profile: &Profile) {
+    for seed in seeds {
+        let outcome = run::play(*seed, profile, false);
+        assert!(outcome.is_ok(), "seed {seed}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_sweep_ends_though_the_newest_rows_come_from_a_clock_that_is_ahead() {
+    hold(&[9, 37, 48, 60, 125], &Profile::ALL);
+}
+
+#[test]
+fn a_source_that_went_back_is_noticed_though_other_rows_are_stored_in_place_of_the_lost_ones() {
+    hold(&[23, 92, 222, 271], &Profile::RESTORED);
+}
+
 /// The profile under which a bug shows, were it there.
 #[cfg(feature = "planted")]
 fn revealing(bug: vemsync::planted::Bug) -> Profile {

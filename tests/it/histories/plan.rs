@@ -38,12 +38,10 @@ impl Profile {
     };
 
     /// Neither an overlap nor a sweep covers up what the passes miss. Rows come in order, so that nothing is missed.
-    #[cfg(feature = "planted")]
     pub const STRICT: Self =
         Self { overlap: TimeDelta::zero(), is_in_order: true, restores: 0.0, has_sweeps: false, ..Self::ALL };
 
     /// Enterprise Manager is restored from a backup, and nothing else befalls it.
-    #[cfg(feature = "planted")]
     pub const RESTORED: Self = Self { has_troubles: false, is_plain: true, restores: 1.0, ..Self::STRICT };
 }
 

@@ -66,6 +66,8 @@ struct Run {
     crashes: u64,
     passes: u64,
     is_quiet: bool,
+    /// When someone last asked for history.
+    backfilled_at: Option<DateTime<Utc>>,
     has_sweeps: bool,
     is_plain: bool,
     is_told: bool,
@@ -122,6 +124,7 @@ impl Run {
             crashes: 0,
             passes: 0,
             is_quiet: false,
+            backfilled_at: None,
             has_sweeps: profile.has_sweeps,
             is_plain: profile.is_plain,
             is_told: false,
@@ -152,6 +155,7 @@ impl Run {
                 Step::Sweep(scope, requests) => drop(self.sweep(scope, requests).await?),
                 Step::Backfill(days) => {
                     let until = self.simulator.now();
+                    self.backfilled_at = Some(until);
                     let range = HistoryRange {
                         since: until - TimeDelta::days(days),
                         until,
@@ -284,7 +288,7 @@ impl Run {
         }
     }
 
-    async fn in_process<T>(&mut self, work: impl AsyncFnOnce(&Process, &Options) -> Result<T, Error>) -> Outcome<T> {
+    async fn in_process<T>(&mut self, work: impl AsyncFn(&Process, &Options) -> Result<T, Error>) -> Outcome<T> {
         if self.process.is_none() {
             match self.begin_process().await {
                 Ok(process) => self.process = Some(process),
@@ -293,10 +297,18 @@ impl Run {
             }
         }
         let process = self.process.as_ref().expect("just begun");
-        tokio::select! {
-            biased;
-            () = process.store.crashed.cancelled() => Outcome::Crashed,
-            done = work(process, &self.options) => done.map_or_else(Outcome::Failed, Outcome::Done),
+        loop {
+            let done = tokio::select! {
+                biased;
+                () = process.store.crashed.cancelled() => return Outcome::Crashed,
+                done = work(process, &self.options) => done,
+            };
+            match done {
+                Ok(done) => return Outcome::Done(done),
+                // A busy machine looked at a lease for so long that the virtual time ran ahead of it.
+                Err(Error::Store(vemsync::store::Error::Unreachable { .. })) => {}
+                Err(error) => return Outcome::Failed(error),
+            }
         }
     }
 
@@ -459,9 +471,11 @@ impl Run {
 
     /// Whether so much of one server was lost in a restore that the sync has to notice, and to read everything again.
     fn must_have_noticed(&self, kind: &'static str, model: &Model, now: DateTime<Utc>) -> bool {
-        let Some(at) = self.history.restored_at.filter(|_| !self.history.has_lies && self.is_plain) else {
-            return false;
+        // A backfill may have stored what came in the place of the lost rows before anyone noticed.
+        let is_certain = |at: &DateTime<Utc>| {
+            self.is_plain && !self.history.has_lies && self.backfilled_at.is_none_or(|backfilled| backfilled < *at)
         };
+        let Some(at) = self.history.restored_at.filter(is_certain) else { return false };
         let durable = model.rows.keys().filter(|(of, _)| *of == kind);
         let rows = durable.filter_map(|(_, uid)| model.truth.row(kind, *uid));
         let oldest = model.truth.oldest_shown(kind, now);
