@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
@@ -26,12 +26,15 @@ mod document;
 mod error;
 pub mod query;
 mod tls;
+mod transport;
 
 pub use error::{Error, Failure, Rejection};
 pub use query::Query;
+pub use transport::{Answer, Transport};
 
 use auth::Auth;
 use query::{Filter, Form};
+use transport::Http;
 
 /// Requests in flight at once: Enterprise Manager serves people too.
 const IN_FLIGHT: usize = 2;
@@ -96,23 +99,15 @@ const COSTLY_TRIES: u32 = 2;
 
 /// A client of one Enterprise Manager, with one logon session.
 pub struct Client {
-    http: reqwest::Client,
+    transport: Arc<dyn Transport>,
     base: Url,
     limits: Limits,
     auth: Auth,
     permits: Semaphore,
     server_clock: ServerClock,
     clock: Arc<dyn Clock>,
-    seen: Arc<tls::Seen>,
     is_pinned: bool,
     requests: AtomicU64,
-}
-
-/// An answer that came whole.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 impl Answer {
@@ -135,31 +130,28 @@ impl Client {
                 "certificates are not checked: whoever is in between can read the password"
             );
         }
-        let (tls, seen) =
-            tls::client_config(settings.ca_file.as_deref(), &settings.certificate_sha256, settings.insecure)?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.silence)
-            .timeout(limits.answer)
-            .pool_max_idle_per_host(IN_FLIGHT)
-            .user_agent(concat!("vemsync/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::Tls(error.to_string()))?;
-        Ok(Self {
-            http,
+        Ok(Self::over(Arc::new(Http::new(settings, &limits)?), settings, limits, clock))
+    }
+
+    /// A client whose requests go over this transport.
+    #[must_use]
+    pub fn over(
+        transport: Arc<dyn Transport>,
+        settings: &ManagerSettings,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            transport,
             base: settings.url.clone(),
             limits,
             auth: Auth::new(&settings.username, settings.password.expose_secret()),
             permits: Semaphore::new(IN_FLIGHT),
             server_clock: ServerClock::default(),
             clock,
-            seen,
             is_pinned: !settings.certificate_sha256.is_empty(),
             requests: AtomicU64::new(0),
-        })
+        }
     }
 
     /// The address of the API, which ends in `/api/`.
@@ -290,40 +282,21 @@ impl Client {
         let _permit =
             self.permits.acquire().await.map_err(|_| Failure::Transport("the client is closed".to_owned()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let mut request = self.http.request(method.clone(), url.clone()).headers(headers.clone());
-        request = request.header(ACCEPT, "application/xml");
+        let mut headers = headers.clone();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/xml"));
         if method == Method::POST {
-            request = request.header(CONTENT_LENGTH, "0");
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        request = request.timeout(self.limits.answer.min(self.limits.all_tries.saturating_sub(tries.spent)));
+        // The tries of a request have a bound together.
+        let within = self.limits.answer.min(self.limits.all_tries.saturating_sub(tries.spent));
         let begun = Instant::now();
-        let outcome = self.receive(request).await;
+        let sent = tokio::time::timeout(within, self.transport.send(method, url, headers)).await;
         tries.spent += begun.elapsed();
-        outcome
-    }
-
-    async fn receive(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        let mut response = request.send().await.map_err(|error| self.transport(&error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
-        let mut body = Vec::with_capacity(announced.unwrap_or_default().min(self.limits.body));
-        let mut first_byte: Option<Instant> = None;
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(&error))? {
-            if body.len() + chunk.len() > self.limits.body {
-                return Err(Failure::TooLarge(self.limits.body));
-            }
-            body.extend_from_slice(&chunk);
-            // Each byte ends a silence, so that a server could keep us for as long as it likes.
-            let receiving = first_byte.get_or_insert_with(Instant::now).elapsed();
-            let due = u128::from(self.limits.slowest) * receiving.as_millis() / 1000;
-            if receiving > self.limits.slow_start && (body.len() as u128) < due {
-                return Err(Failure::TooSlow(self.limits.slowest));
-            }
+        let answer = sent.unwrap_or_else(|_| Err(Failure::Transport("timed out".to_owned())))?;
+        if answer.status.is_success() {
+            self.server_clock.observe(answer.headers.get(DATE).and_then(|date| date.to_str().ok()));
         }
-        if status.is_success() {
-            self.server_clock.observe(headers.get(DATE).and_then(|date| date.to_str().ok()));
-        }
-        Ok(Answer { status, headers, body })
+        Ok(answer)
     }
 
     /// What an answer other than success means: a failure that may pass, or an error that will not.
@@ -366,12 +339,12 @@ impl Client {
     ) -> Result<(), Error> {
         tries.failures += 1;
         tries.costly += u32::from(matches!(failure, Failure::TooLarge(_) | Failure::TooSlow(_)));
-        if let (Failure::Transport(reason), Some(fingerprint)) = (&failure, self.seen.refused()) {
+        if let Failure::Certificate { reason, fingerprint } = failure {
             let host = self.base.host_str().unwrap_or_default().to_owned();
             if self.is_pinned {
                 return Err(Error::NotPinned { host, fingerprint });
             }
-            return Err(Error::Untrusted { host, fingerprint, reason: reason.clone() });
+            return Err(Error::Untrusted { host, fingerprint, reason });
         }
         let growing =
             self.limits.first_pause.saturating_mul(1 << (tries.failures - 1).min(16)).min(self.limits.longest_pause);
@@ -397,23 +370,5 @@ impl Client {
             Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - self.now()).to_std().unwrap_or_default(),
         };
         Some(asked.min(self.limits.longest_retry_after))
-    }
-
-    /// The innermost cause of a transport error says the most, and the URL in the outer one nothing new.
-    fn transport(&self, error: &reqwest::Error) -> Failure {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let what = if error.is_timeout() {
-            "timed out".to_owned()
-        } else if cause.to_string().contains("InvalidContentType") {
-            format!("{} does not speak TLS: is it an http:// port?", self.base.authority())
-        } else if error.is_connect() {
-            format!("cannot connect to {}: {cause}", self.base.authority())
-        } else {
-            format!("the connection broke: {cause}")
-        };
-        Failure::Transport(what)
     }
 }

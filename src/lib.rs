@@ -25,6 +25,7 @@ pub mod kind;
 pub mod kinds;
 pub mod lifecycle;
 pub mod message;
+pub mod planted;
 pub mod simulator;
 pub mod store;
 pub mod sync;

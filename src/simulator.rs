@@ -3,8 +3,8 @@
 //!
 //! [`World`] is the fleet as it truly is ([`World::fleet`] believable, [`World::bulk`] long and plain), and knows what
 //! a correct database must hold ([`World::expected`]). What Enterprise Manager shows of it at a moment is a pure
-//! function of world and time. [`Simulator`] puts an HTTP face in front: logon sessions, the query service with its
-//! filters, and faults. Tests move its clock, edit its world and read its journal while it runs.
+//! function of world and time. [`Simulator`] puts an HTTP face in front, on a network or within the process: logon
+//! sessions, the query service with its filters, and faults. Tests move its clock, edit its world and read its journal while it runs.
 //!
 //! ```text
 //! world  (fleet, bulk, edit)  →  query (filter)  →  render  →  http (logon, faults, wire)  →  journal
@@ -15,13 +15,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt as _};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::em::Transport;
 
 mod bulk;
 mod edit;
@@ -31,10 +34,13 @@ mod fleet;
 mod http;
 mod journal;
 mod logon;
+mod mishap;
 mod query;
 mod render;
+mod sketch;
 mod text;
 mod ticks;
+mod transport;
 mod truth;
 mod types;
 mod wire;
@@ -46,6 +52,8 @@ pub use filter::passes;
 pub use fleet::FleetOptions;
 pub use journal::{Counters, RequestRecord};
 pub use logon::TokenLife;
+pub use mishap::{AfterRestore, Visibility};
+pub use sketch::SketchOptions;
 pub use ticks::Ticks;
 pub use truth::Row;
 pub use types::Kind;
@@ -192,6 +200,25 @@ impl Simulator {
         L: Listener,
         L::Addr: std::fmt::Debug + 'static,
     {
+        let mut simulator = Simulator::unheard(world, options);
+        let router = Router::new()
+            .fallback(http::handle)
+            .with_state(Arc::clone(&simulator.shared))
+            .into_make_service_with_connect_info::<wire::Scissors>();
+        let stop = simulator.shared.stop.clone();
+        let serve = axum::serve(wire::Cuttable(listener), router).with_graceful_shutdown(stop.cancelled_owned());
+        simulator.tasks.spawn(async move {
+            // It ends only when it is told to.
+            let _ = serve.await;
+        });
+        simulator.url = url;
+        simulator
+    }
+
+    /// An Enterprise Manager that no network reaches, only [`Simulator::transport`]. Its clock and its faults then go
+    /// by the time of the runtime, paused or not.
+    #[must_use]
+    pub fn unheard(world: World, options: Options) -> Simulator {
         let shared = Arc::new(Shared {
             world: RwLock::new(world),
             clock: Mutex::new((options.clock, Instant::now())),
@@ -204,18 +231,13 @@ impl Simulator {
             stop: CancellationToken::new(),
             options,
         });
-        let router = Router::new()
-            .fallback(http::handle)
-            .with_state(Arc::clone(&shared))
-            .into_make_service_with_connect_info::<wire::Scissors>();
-        let stop = shared.stop.clone();
-        let serve = axum::serve(wire::Cuttable(listener), router).with_graceful_shutdown(stop.cancelled_owned());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            // It ends only when it is told to.
-            let _ = serve.await;
-        });
-        Simulator { shared, url, tasks }
+        Simulator { shared, url: "http://localhost".to_owned(), tasks: JoinSet::new() }
+    }
+
+    /// Carries requests to it within this process, as [`crate::em::Client`] takes it.
+    #[must_use]
+    pub fn transport(&self) -> Arc<dyn Transport> {
+        transport::in_process(Arc::clone(&self.shared))
     }
 
     /// Where it listens, without a slash at the end.

@@ -311,13 +311,15 @@ pub trait Store: Send + Sync {
     /// The rows of one kind that gave each backup server its creation mark.
     async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>>;
 
-    /// The newest rows of one kind and backup server, up to a time.
+    /// The newest rows of one kind and backup server that started up to `until` and were first stored before
+    /// `seen_before`, by this machine's clock.
     async fn newest_rows(
         &self,
         em_id: i64,
         kind: &SessionKind,
         server: Uuid,
         until: DateTime<Utc>,
+        seen_before: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<StoredRow>>;
 

@@ -81,6 +81,14 @@ pub enum Failure {
     /// No connection, or it broke.
     #[error("{0}")]
     Transport(String),
+    /// The connection ended over a certificate that is not trusted.
+    #[error("{reason}")]
+    Certificate {
+        /// What is wrong with it.
+        reason: String,
+        /// The certificate that was seen.
+        fingerprint: String,
+    },
     /// A success, but not of the API.
     #[error("{0} came instead")]
     Foreign(String),

@@ -122,6 +122,7 @@ fn plain_parents(world: &mut World, servers: usize, jobs: usize, vms: usize) {
             port: 9392,
             version: "13.0.1.180".to_owned(),
             interval_secs: 0,
+            ahead_secs: 0,
             phase_secs: 0,
             outages: Vec::new(),
             since: None,

@@ -24,6 +24,7 @@ impl World {
             port: 9392,
             version: "13.0.1.180".to_owned(),
             interval_secs: COLLECTION_SECS,
+            ahead_secs: 0,
             phase_secs,
             outages: Vec::new(),
             since: since.map(Ticks::from_utc),
@@ -35,6 +36,12 @@ impl World {
     /// Sets the seconds between two collections of a server; 0 is always up to date.
     pub fn set_collection_secs(&mut self, server: usize, interval_secs: i64) {
         self.servers[server].interval_secs = interval_secs;
+        self.version += 1;
+    }
+
+    /// Sets since when Enterprise Manager knows a server.
+    pub fn set_since(&mut self, server: usize, since: Option<DateTime<Utc>>) {
+        self.servers[server].since = since.map(Ticks::from_utc);
         self.version += 1;
     }
 
@@ -132,7 +139,7 @@ impl World {
         table.by_creation.iter().filter_map(|id| table.row(*id))
     }
 
-    fn plain(
+    pub(super) fn plain(
         &mut self,
         kind: Kind,
         server: usize,

@@ -1,5 +1,7 @@
 //! What goes wrong between a client and Enterprise Manager, by chance or on cue.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use super::world::Broken;
@@ -88,22 +90,27 @@ struct Cue {
     fault: Fault,
 }
 
+/// Different requests that are counted.
+const KEPT: usize = 100_000;
+
 /// Decides for each request.
 #[derive(Debug)]
 pub(super) struct Dice {
     faults: Faults,
-    rng: fastrand::Rng,
+    /// How often each request came, by a hash of its text: what befalls it hangs on nothing else, so that the order of
+    /// requests side by side does not matter.
+    times: HashMap<u64, u64>,
     cues: Vec<Cue>,
 }
 
 impl Dice {
     pub(super) fn new(faults: Faults) -> Dice {
-        Dice { rng: fastrand::Rng::with_seed(faults.seed), faults, cues: Vec::new() }
+        Dice { faults, times: HashMap::new(), cues: Vec::new() }
     }
 
     /// Puts other chances in place; what is on cue stays.
     pub(super) fn set(&mut self, faults: Faults) {
-        self.rng = fastrand::Rng::with_seed(faults.seed);
+        self.times.clear();
         self.faults = faults;
     }
 
@@ -125,7 +132,10 @@ impl Dice {
         if is_logon && !self.faults.logon_too {
             return None;
         }
-        let mut point = self.rng.f64();
+        if self.faults.rates.is_empty() {
+            return None;
+        }
+        let mut point = self.chance(request);
         for (fault, rate) in &self.faults.rates {
             if point < *rate {
                 return Some(fault.clone());
@@ -133,6 +143,19 @@ impl Dice {
             point -= rate;
         }
         None
+    }
+
+    fn chance(&mut self, request: &str) -> f64 {
+        let mut hasher = DefaultHasher::new();
+        request.hash(&mut hasher);
+        // A server that runs for long forgets; the dice only roll alike again.
+        if self.times.len() >= KEPT {
+            self.times.clear();
+        }
+        let times = self.times.entry(hasher.finish()).or_default();
+        *times += 1;
+        (self.faults.seed, *times).hash(&mut hasher);
+        fastrand::Rng::with_seed(hasher.finish()).f64()
     }
 }
 

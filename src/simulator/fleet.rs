@@ -116,6 +116,7 @@ impl Fleet {
                 port: 9392,
                 version: ["13.0.1.180", "12.3.2.3617", "11.0.1.1261"][n % 3].to_owned(),
                 interval_secs: COLLECTION_SECS,
+                ahead_secs: 0,
                 phase_secs: self.rng.i64(0..COLLECTION_SECS),
                 outages: Vec::new(),
                 since: None,

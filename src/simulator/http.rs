@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream;
@@ -60,13 +61,17 @@ impl Reply {
     }
 }
 
-/// Answers any request.
+/// Answers what comes over a network.
 pub(super) async fn handle(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
-    let (parts, _) = request.into_parts();
+    respond(&shared, &scissors, request.into_parts().0).await
+}
+
+/// Answers any request.
+pub(super) async fn respond(shared: &Arc<Shared>, scissors: &Scissors, parts: Parts) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     let call = Call {
         path: parts.uri.path().strip_prefix("/api").unwrap_or("?").trim_matches('/').to_owned(),
@@ -83,8 +88,8 @@ pub(super) async fn handle(
         }
     }
     let reply =
-        spoiled(&shared, &call, fault.as_ref(), &scissors).unwrap_or_else(|| answer(&shared, &call, fault.as_ref()));
-    finish(&shared, reply, fault.as_ref(), &scissors, in_flight)
+        spoiled(shared, &call, fault.as_ref(), scissors).unwrap_or_else(|| answer(shared, &call, fault.as_ref()));
+    finish(shared, reply, fault.as_ref(), scissors, in_flight)
 }
 
 /// The answer of a fault that keeps the request from being looked at.

@@ -1,11 +1,13 @@
-//! Logon sessions: who may come in, and for how long. Measured in real time, since a client's patience is.
+//! Logon sessions: who may come in, and for how long. Measured in the time of the program that runs it, since a client's
+//! patience is.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The name of the header and of the cookie that carry a token.

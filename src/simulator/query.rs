@@ -125,7 +125,8 @@ fn slice(table: &Table, moment: &Moment, selection: &Selection) -> Option<Page> 
     let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return None };
     let settled = table.creation(last).plus_secs(table.max_delay_secs) <= moment.oldest
         && table.creation(first) >= moment.kept_from
-        && moment.knows_all();
+        && moment.knows_all()
+        && moment.is_plain;
     if !exact || !settled {
         return None;
     }

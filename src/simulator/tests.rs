@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use super::*;
 
 mod client;
+mod mishap;
 
 use client::Client;
 

@@ -36,6 +36,10 @@ impl Scissors {
     pub(super) fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
+
+    pub(super) fn has_cut(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl<L: Listener> Connected<IncomingStream<'_, Cuttable<L>>> for Scissors {
@@ -52,7 +56,7 @@ pub(super) struct Line<I> {
 
 impl<I> Line<I> {
     fn check(&self) -> io::Result<()> {
-        if self.scissors.0.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.scissors.has_cut() { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::mishap::Mishaps;
 use super::ticks::Ticks;
 use super::types::Kind;
 
@@ -111,6 +112,10 @@ pub struct Oddities {
     pub late_end: i64,
     /// Not fit to be stored.
     pub broken: Option<Broken>,
+    /// Lost from then on, by Enterprise Manager's clock.
+    pub gone_at: Option<Ticks>,
+    /// Not collected before, by the server's clock, though it was created long ago.
+    pub back_at: Option<Ticks>,
 }
 
 /// What makes a record unfit.
@@ -214,6 +219,8 @@ pub struct World {
     pub(super) rng: fastrand::Rng,
     /// Sessions older than this many days vanish.
     pub(super) retention_days: Option<i64>,
+    /// What befalls Enterprise Manager.
+    pub(super) mishaps: Mishaps,
     /// Counts edits, so that an answer that was kept is known to be stale.
     pub(super) version: u64,
 }
@@ -231,6 +238,7 @@ impl World {
             tables: std::array::from_fn(|_| Table::default()),
             rng: fastrand::Rng::with_seed(seed),
             retention_days: None,
+            mishaps: Mishaps::default(),
             version: 0,
         }
     }
@@ -265,10 +273,16 @@ impl World {
 
     /// What has been collected by then.
     pub(super) fn at(&self, now: Ticks) -> Moment {
-        let collected: Vec<_> = self.servers.iter().map(|server| server.collected(now)).collect();
+        let collected = |server| self.collected(server, now).filter(|_| !self.mishaps.hides_server(server, now));
+        let collected: Vec<_> = (0..self.servers.len()).map(collected).collect();
         let oldest = collected.iter().flatten().copied().min().unwrap_or(now);
-        let kept_from = self.retention_days.map_or(Ticks::MIN, |days| now.plus_secs(-days * 86_400));
-        Moment { collected, oldest, kept_from }
+        let hidden = self.mishaps.hidden_sessions(now);
+        Moment { now, collected, oldest, kept_from: self.kept_from(now), hidden, is_plain: self.mishaps.is_empty() }
+    }
+
+    /// What was created before is purged.
+    pub(super) fn kept_from(&self, now: Ticks) -> Ticks {
+        self.retention_days.map_or(Ticks::MIN, |days| now.plus_secs(-days * 86_400))
     }
 
     /// How many sessions of that type are shown at `now`.
@@ -279,22 +293,31 @@ impl World {
     }
 }
 
-/// What Enterprise Manager knows at one moment. Between two collections nothing changes, so equal moments mean equal
-/// answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What Enterprise Manager shows at one moment.
+#[derive(Debug, Clone)]
 pub(super) struct Moment {
-    collected: Vec<Option<Ticks>>,
+    pub(super) now: Ticks,
+    /// The last collection of each server, by that server's clock.
+    pub(super) collected: Vec<Option<Ticks>>,
     /// The oldest of the last collections: what ended before is known to have ended.
     pub(super) oldest: Ticks,
     pub(super) kept_from: Ticks,
+    /// Sessions that the account does not see.
+    pub(super) hidden: Vec<Arc<HashSet<Uuid>>>,
+    /// Nothing ever befalls this world.
+    pub(super) is_plain: bool,
 }
 
 impl Moment {
     /// The collection that decides how the session looks, or `None` if it is not shown.
     pub(super) fn shows(&self, session: &Session) -> Option<Ticks> {
         let collected = self.collected[session.server]?;
-        (session.creation.plus_secs(session.delay_secs) <= collected && session.creation >= self.kept_from)
-            .then_some(collected)
+        let odd = session.more.as_deref();
+        let is_known = session.creation.plus_secs(session.delay_secs) <= collected
+            && session.creation >= self.kept_from
+            && odd.and_then(|odd| odd.back_at).is_none_or(|back| back <= collected)
+            && odd.and_then(|odd| odd.gone_at).is_none_or(|gone| self.now < gone);
+        (is_known && !self.hidden.iter().any(|hidden| hidden.contains(&session.uid))).then_some(collected)
     }
 
     pub(super) fn knows_all(&self) -> bool {

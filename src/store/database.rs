@@ -362,9 +362,11 @@ impl Store for SqlStore {
         kind: &SessionKind,
         server: Uuid,
         until: DateTime<Utc>,
+        seen_before: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<StoredRow>> {
-        super::sweep::newest_rows(&mut self.begin_read().await?, em_id, kind, server, until, limit).await
+        let mut tx = self.begin_read().await?;
+        super::sweep::newest_rows(&mut tx, em_id, kind, server, until, seen_before, limit).await
     }
 
     async fn went_back_at(&self, em_id: i64) -> Result<Option<DateTime<Utc>>> {

@@ -223,22 +223,23 @@ pub(super) async fn rows_at_marks(tx: &mut Tx, em_id: i64, kind: &SessionKind) -
     rows.iter().map(stored_row).collect()
 }
 
-/// The newest rows of a server, of those that started up to then.
+/// The newest rows of a server, of those that started up to `until` and were stored before `seen_before`.
 pub(super) async fn newest_rows(
     tx: &mut Tx,
     em_id: i64,
     kind: &SessionKind,
     of: Uuid,
     until: DateTime<Utc>,
+    seen_before: DateTime<Utc>,
     limit: u32,
 ) -> Result<Vec<StoredRow>> {
     let statement = format!(
         "select t.uid, {server}, t.creation_time from {table} t where t.em_id = $1 and t.creation_time <= $2\n\
-         and {server} = $3 and t.source_missing_since is null order by t.creation_time desc limit {limit}",
+         and {server} = $3 and t.first_seen_at < $4 and t.source_missing_since is null order by t.creation_time desc limit {limit}",
         server = server(tx.dialect(), "t"),
         table = kind.table,
     );
-    let rows = tx.query(&statement, vec![em_id.into(), until.into(), of.into()]).await?;
+    let rows = tx.query(&statement, vec![em_id.into(), until.into(), of.into(), seen_before.into()]).await?;
     rows.iter().map(stored_row).collect()
 }
 

@@ -13,6 +13,7 @@ use crate::em::query::{Filter, Form, MAX_URL, Op, Operand, Sort};
 use crate::em::{self, Query, Rejection};
 use crate::kind::SessionKind;
 use crate::kinds::common;
+use crate::planted::{self, Bug};
 use crate::store::{Commit, Field};
 
 /// Which rows of a window are asked for.
@@ -327,7 +328,8 @@ impl<'a> Reader<'a> {
 
     fn filter(&self, scope: &Scope, field: Field, window: Window) -> Option<Filter> {
         let property = self.property(field);
-        let since = |from| Filter::Compare(property, Op::GreaterOrEqual, Operand::Second(from));
+        let exclusive = if planted::is(Bug::LowerBound) { SECOND } else { TimeDelta::zero() };
+        let since = |from| Filter::Compare(property, Op::GreaterOrEqual, Operand::Second(from + exclusive));
         let until = window.to.map(|to| Filter::Compare(property, Op::Less, Operand::Second(to)));
         let mut all = Vec::new();
         match scope {

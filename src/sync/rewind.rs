@@ -29,11 +29,13 @@ pub(super) async fn await_marks(reader: &mut Reader<'_>) -> Result<Vec<StoredRow
 }
 
 /// Whether the source shows older data than before. `rows` are those that gave the marks, `scanned` the servers whose
-/// streams were read since.
+/// streams were read since `began_at`, by this machine's clock: what came in their place is stored already, and is no
+/// sign that they are there.
 pub(super) async fn has_gone_back(
     reader: &mut Reader<'_>,
     rows: &[StoredRow],
     scanned: &BTreeSet<Uuid>,
+    began_at: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let absent = std::mem::take(&mut reader.awaited);
     let mut suspects: BTreeMap<Uuid, DateTime<Utc>> = BTreeMap::new();
@@ -55,7 +57,7 @@ pub(super) async fn has_gone_back(
     };
     suspects.retain(|_, newest| *newest >= floor_second(oldest));
     for (server, newest) in suspects.into_iter().take(SERVERS) {
-        if newest_are_gone(reader, server, newest, oldest).await? {
+        if newest_are_gone(reader, server, newest, oldest, began_at).await? {
             return Ok(true);
         }
     }
@@ -68,10 +70,11 @@ async fn newest_are_gone(
     server: Uuid,
     newest: DateTime<Utc>,
     oldest: DateTime<Utc>,
+    began_at: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let context = reader.context;
     let until = newest + chrono::TimeDelta::seconds(1);
-    let stored = context.store.newest_rows(context.em_id, reader.kind, server, until, NEWEST).await?;
+    let stored = context.store.newest_rows(context.em_id, reader.kind, server, until, began_at, NEWEST).await?;
     let uids: Vec<Uuid> = stored.iter().map(|row| row.uid).collect();
     let mut there: HashSet<Uuid> = HashSet::new();
     for some in uids.chunks(reader.uids_a_request()) {

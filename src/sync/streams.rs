@@ -10,7 +10,8 @@ use super::read::{Page, Reader, Scope};
 use super::scan::Scan;
 use super::{Error, Window, history, open, rewind};
 use crate::kind::SessionKind;
-use crate::store::{Backfill, Field, Mark};
+use crate::planted::{self, Bug};
+use crate::store::{Backfill, Commit, Field, Mark};
 use crate::timestamp::floor_second;
 
 /// What is known of a kind's streams when a pass begins.
@@ -39,10 +40,11 @@ pub(super) async fn wide(reader: &mut Reader<'_>) -> Result<(), Error> {
     // Within a day a list cannot have become empty by itself; older rows may have been purged.
     let newest = streams.marks.values().filter(|mark| mark.field == Field::Creation).map(|mark| mark.mark).max();
     reader.seen_since = newest.filter(|newest| now - *newest < TimeDelta::days(1));
+    let began_at = reader.context.clock.now();
     let at_marks = rewind::await_marks(reader).await?;
     let scanned = creation(reader, &streams).await?;
     reader.seen_since = None;
-    if rewind::has_gone_back(reader, &at_marks, &scanned).await? {
+    if rewind::has_gone_back(reader, &at_marks, &scanned, began_at).await? && !planted::is(Bug::MaxAfterReset) {
         rewind::rewind(reader, streams.floor).await?;
         history::first(reader).await?;
         return open::refresh(reader).await;
@@ -86,6 +88,15 @@ impl Streams {
             .collect()
     }
 
+    /// The servers whose streams a request for all servers covers, and rows that name none.
+    fn covered(&self, field: Field, from: DateTime<Utc>, overlap: TimeDelta) -> impl Iterator<Item = Uuid> {
+        let marks = self.marks.values().filter(move |mark| mark.field == field);
+        let reaches = move |mark: &&Mark| {
+            mark.server.is_nil() || scan_start(mark, overlap) >= floor_second(from) || planted::is(Bug::NoContiguity)
+        };
+        marks.filter(reaches).map(|mark| mark.server)
+    }
+
     /// Servers that never sent a row of this kind: their history may arrive yet, so each is asked for from the floor.
     /// One request's worth of them at every pass, the others hourly.
     fn never_seen(&self, reader: &Reader<'_>, now: DateTime<Utc>) -> Vec<Start> {
@@ -108,7 +119,7 @@ impl Streams {
 async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet<Uuid>, Error> {
     let now = reader.context.client.now();
     let mut starts = streams.starts(reader, Field::Creation, now);
-    let scanned = starts.iter().map(|start| start.server).collect();
+    let mut scanned: BTreeSet<Uuid> = starts.iter().map(|start| start.server).collect();
     starts.extend(streams.never_seen(reader, now));
     let known: BTreeSet<Uuid> = streams
         .marks
@@ -125,6 +136,8 @@ async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet
     }
     let mut strangers = BTreeSet::new();
     if let Some(from) = plan.main {
+        // A request for all servers also covers those that were not due, and raises their marks.
+        scanned.extend(streams.covered(Field::Creation, from, reader.context.options.overlap));
         let all = scan(reader, streams, Field::Creation, Scope::All, from, now).await?;
         // A server of whose history nothing was read gets no mark from its newest rows.
         strangers.extend(all.into_iter().filter(|server| !known.contains(server) && from > streams.floor));
@@ -195,8 +208,13 @@ async fn scan(
         let mut commit = reader.commit();
         commit.batch = step.decoded.batch;
         commit.rejects = step.decoded.rejects;
-        if step.is_last {
+        if step.is_last || planted::is(Bug::MarkPerWindow) {
             (commit.marks, commit.backfills) = risen(reader, streams, field, &scope, from, now, &scan);
+        }
+        if planted::is(Bug::MarkBeforeRows) {
+            let early = Commit { marks: std::mem::take(&mut commit.marks), ..reader.commit() };
+            reader.context.writer.commit(early).await?;
+            reader.context.writer.flush().await?;
         }
         reader.context.writer.commit(commit).await?;
     }
@@ -224,13 +242,7 @@ fn risen(
     };
     let mut covered: BTreeSet<Uuid> = match scope {
         Scope::Servers(starts) => starts.iter().map(|start| start.server).collect(),
-        _ => streams
-            .marks
-            .values()
-            .filter(|mark| mark.field == field)
-            .filter(|mark| mark.server.is_nil() || scan_start(mark, least) >= floor_second(from))
-            .map(|mark| mark.server)
-            .collect(),
+        _ => streams.covered(field, from, least).collect(),
     };
     if *scope == Scope::All && from <= streams.floor && field == Field::Creation {
         covered.extend(scan.greatest.keys());
@@ -239,7 +251,9 @@ fn risen(
     let (mut marks, mut backfills) = (Vec::new(), Vec::new());
     for server in covered {
         let old = streams.marks.get(&(field, server));
-        let seen = scan.greatest.get(&server).map(|greatest| floor_second((*greatest).min(now)));
+        let of_all = scan.greatest.values().max().filter(|_| planted::is(Bug::OneMark));
+        let up = TimeDelta::seconds(i64::from(planted::is(Bug::MarkRoundedUp)));
+        let seen = of_all.or(scan.greatest.get(&server)).map(|greatest| floor_second((*greatest).min(now)) + up);
         let Some(value) = seen.into_iter().chain(old.map(|old| old.mark)).max() else {
             backfills.push(Backfill {
                 server,

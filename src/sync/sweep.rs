@@ -15,6 +15,7 @@ use super::writer::Writer;
 use super::{Context, Error, Options, Syncer, read};
 use crate::escape;
 use crate::kind::SessionKind;
+use crate::planted::{self, Bug};
 use crate::store::{Backfill, Counts, Doubt, Field, Pass, Store, Sweep, SweepScope, SweepStep};
 use crate::timestamp::floor_second;
 
@@ -109,12 +110,17 @@ pub struct SweepSummary {
     pub kinds: Vec<SweepOutcome>,
     /// Requests that were sent.
     pub requests: u64,
+    /// Whether all kinds were looked at before the requests were used up.
+    pub is_whole: bool,
 }
 
 impl SweepSummary {
     /// Whether every kind was swept to its end.
     #[must_use]
     pub fn is_finished(&self) -> bool {
+        if !self.is_whole {
+            return false;
+        }
         let is_done = |kind: &SweepOutcome| kind.sweep.is_none() || kind.is_finished();
         self.kinds
             .iter()
@@ -260,24 +266,25 @@ impl Syncer {
             // What a person asked for may take long; a daemon's sweep takes the time between two passes.
             error = self.turns.share(&gate, &writer), if order.scope == SweepScope::Verify => Err(error),
         };
-        let (mut kinds, counts) = super::end(writer, task, outcome).await?;
+        let ((mut kinds, is_whole), counts) = super::end(writer, task, outcome).await?;
         for kind in &mut kinds {
             kind.counts = counts.get(kind.kind).copied().unwrap_or_default();
         }
-        Ok(SweepSummary { kinds, requests: self.client.requests() - before })
+        Ok(SweepSummary { kinds, requests: self.client.requests() - before, is_whole })
     }
 
-    /// One kind after the other, behind the passes; `until` is the count of requests at which it pauses.
+    /// One kind after the other, behind the passes; `until` is the count of requests at which it pauses. Also returns
+    /// whether it came to all of them.
     async fn sweep_kinds(
         &self,
         context: &Context<'_>,
         order: Order,
         until: Option<u64>,
-    ) -> Result<Vec<SweepOutcome>, Error> {
+    ) -> Result<(Vec<SweepOutcome>, bool), Error> {
         let mut kinds = Vec::new();
         for kind in &context.options.kinds {
             if is_used_up(context, until) {
-                return Ok(kinds);
+                return Ok((kinds, false));
             }
             if let Some(outcome) = self.sweep_kind(context, kind, order, until).await? {
                 kinds.push(outcome);
@@ -286,7 +293,7 @@ impl Syncer {
         if order.scope != SweepScope::Recent && !is_used_up(context, until) {
             proof::sweep_parents(context, order.started_at).await?;
         }
-        Ok(kinds)
+        Ok((kinds, true))
     }
 
     /// `None` if the kind is done already in this round.
@@ -370,6 +377,8 @@ async fn floor(store: &dyn Store, em_id: i64, kind: &SessionKind) -> Result<Opti
 struct State {
     order: Order,
     sweep: Sweep,
+    /// Whether a slice is done. The first one has no upper end: a backup server's clock may be ahead.
+    is_begun: bool,
     /// From here on, values are compared.
     content_from: DateTime<Utc>,
     /// The marks of each server, with where the next pass's scans begin.
@@ -396,11 +405,13 @@ impl State {
         };
         let sweeps = store.sweeps(context.em_id, kind).await?;
         let begun = sweeps.into_iter().find(|sweep| sweep.scope == order.scope && sweep.started_at == order.started_at);
+        let begun = begun.filter(|_| !planted::is(Bug::SweepFromZero));
         let from = match order.scope {
             SweepScope::Recent => floor.max(floor_second(order.started_at - RECENT)),
             SweepScope::Full => floor,
             SweepScope::Verify => order.since.map_or(floor, |since| floor_second(since).max(floor)),
         };
+        let is_begun = begun.is_some();
         let sweep = begun.unwrap_or(Sweep {
             scope: order.scope,
             started_at: order.started_at,
@@ -428,6 +439,7 @@ impl State {
         Ok(Some(Self {
             order,
             sweep,
+            is_begun,
             content_from,
             starts: marks.iter().map(|mark| ((mark.field, mark.server), start(mark))).collect(),
             overlaps: marks.iter().map(|mark| (mark.server, mark.overlap_seconds.max(least))).collect(),

@@ -23,6 +23,8 @@ pub struct Server {
     pub version: String,
     /// Seconds between two collections; 0 is always up to date.
     pub interval_secs: i64,
+    /// Seconds that its clock is ahead of Enterprise Manager's.
+    pub ahead_secs: i64,
     /// Its own beat.
     pub phase_secs: i64,
     /// Times in which it is not collected.

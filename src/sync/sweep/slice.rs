@@ -9,6 +9,7 @@ use super::{DayCount, State, WIDEST_OVERLAP};
 use crate::batch::Batch;
 use crate::decode::Decoded;
 use crate::kinds::common;
+use crate::planted::{self, Bug};
 use crate::store::{Field, Likeness, StoredRow, SweepStep};
 use crate::sync::Error;
 use crate::sync::read::{Reader, Scope};
@@ -25,7 +26,7 @@ const FEW: usize = 100;
 /// Compares the next slice below what is done. Its lower end lies where the stored rows fill a page.
 pub(super) async fn compare(reader: &mut Reader<'_>, state: &mut State) -> Result<(), Error> {
     let reached = state.sweep.reached;
-    let to = (reached < state.sweep.started_at).then_some(reached);
+    let to = state.is_begun.then_some(reached);
     let has_content = reached > state.content_from;
     let lowest = if has_content { state.sweep.from.max(floor_second(state.content_from)) } else { state.sweep.from };
     let granted = if has_content { reader.granted } else { reader.granted_references };
@@ -234,9 +235,13 @@ async fn finish(
         }
     }
     state.sweep.reached = slice.window.from;
+    state.is_begun = true;
     let mut step = SweepStep::new(state.sweep.clone());
     step.slice = Some((slice.window.from, slice.window.to));
     step.has_content = slice.has_content;
+    if planted::is(Bug::MissingAtOnce) {
+        step.gone.clone_from(&slice.absent);
+    }
     step.absent = slice.absent;
     if state.order.stores {
         step.reopened = slice.reverted.iter().filter(|uid| state.reopened.contains(uid)).copied().collect();

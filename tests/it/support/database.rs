@@ -37,6 +37,13 @@ impl Database {
         Self { url, is_postgres: false, _folder: folder }
     }
 
+    /// A copy of a SQLite file that nobody writes to, in a folder that lives as long as it does.
+    pub fn copy_of(template: &std::path::Path, folder: TempDir) -> Self {
+        let path = folder.path().join("test.db");
+        std::fs::copy(template, &path).expect("a copy");
+        Self { url: format!("sqlite:{}", path.display()), is_postgres: false, _folder: folder }
+    }
+
     pub async fn postgres() -> Self {
         let server = postgres_url();
         let name = format!("t{}_{:x}", NEXT.fetch_add(1, Ordering::Relaxed), fastrand::u64(..));

@@ -1,0 +1,532 @@
+//! Plays a history and holds the sync to its promises.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use vemsync::em::{Client, Limits};
+use vemsync::kind::SessionKind;
+use vemsync::simulator::{Fault, Simulator};
+use vemsync::store::{Field, SweepScope};
+use vemsync::sync::{Error, HistoryRange, Mode, Options, Syncer};
+use vemsync::timestamp;
+
+use super::machine::{Troubles, VirtualClock, Watched, aside, new_database};
+use super::model::{Broken, Model, Truth, entries};
+use super::plan::{History, Profile, Step};
+use super::wire::Wire;
+use crate::support::database::{Database, Row};
+use crate::support::world::{manager, start};
+
+/// What a history came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    pub requests: u64,
+    pub rows: u64,
+    pub crashes: u64,
+    pub passes: u64,
+}
+
+type Checked<T> = Result<T, Broken>;
+
+/// Plays the history of a seed, on a clock of its own.
+/// With `is_told`, what happens is printed as it happens.
+pub fn play(seed: u64, profile: &Profile, is_told: bool) -> Checked<Tally> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    // The pauses between tries are the client's own dice.
+    fastrand::seed(seed);
+    runtime.expect("a runtime").block_on(async {
+        let mut run = Run::begin(seed, History::new(seed, profile), profile).await;
+        run.is_told = is_told;
+        if is_told {
+            // RUST_LOG=vemsync=debug tells each request.
+            let filter = tracing_subscriber::EnvFilter::from_default_env();
+            let _ = tracing_subscriber::fmt().with_env_filter(filter).without_time().with_ansi(false).try_init();
+        }
+        run.all().await?;
+        Ok(run.tally())
+    })
+}
+
+struct Run {
+    seed: u64,
+    history: History,
+    kinds: Vec<&'static SessionKind>,
+    options: Options,
+    simulator: Arc<Simulator>,
+    wire: Arc<Wire>,
+    clock: Arc<VirtualClock>,
+    database: Arc<Database>,
+    model: Arc<Mutex<Model>>,
+    process: Option<Process>,
+    /// Processes so far.
+    lives: u64,
+    crashes: u64,
+    passes: u64,
+    is_quiet: bool,
+    /// When someone last asked for history.
+    backfilled_at: Option<DateTime<Utc>>,
+    has_sweeps: bool,
+    is_plain: bool,
+    is_told: bool,
+    /// Rows of the database as they were last looked at.
+    seen: HashMap<(&'static str, Uuid), Seen>,
+}
+
+/// What a process keeps in memory.
+struct Process {
+    syncer: Syncer,
+    store: Arc<Watched>,
+}
+
+#[derive(Debug, Clone)]
+struct Seen {
+    is_final: bool,
+    is_missing: bool,
+}
+
+/// How a piece of work ended.
+enum Outcome<T> {
+    Done(T),
+    Failed(Error),
+    Crashed,
+}
+
+impl Run {
+    async fn begin(seed: u64, mut history: History, profile: &Profile) -> Self {
+        let world = std::mem::replace(&mut history.world, vemsync::simulator::World::empty(0));
+        let truth = Truth::new(&world, &history.kinds, profile.overlap);
+        let kinds = entries(&history.kinds);
+        let options = Options {
+            kinds: kinds.clone(),
+            page_size: history.page_size,
+            backfill: history.backfill,
+            overlap: profile.overlap,
+            spare_silent: history.spare_silent,
+            live_every: seed.is_multiple_of(3).then_some(std::time::Duration::from_secs(1)),
+            progress: Arc::new(|_| {}),
+        };
+        let simulator = Arc::new(Simulator::unheard(world, history.simulator.clone()));
+        simulator.set_faults(history.faults.clone());
+        Self {
+            seed,
+            kinds,
+            options,
+            wire: Wire::new(simulator.transport()),
+            simulator,
+            clock: VirtualClock::new(start() + history.skew),
+            database: Arc::new(new_database().await),
+            model: Arc::new(Mutex::new(Model::new(truth, history.has_lies))),
+            process: None,
+            lives: 0,
+            crashes: 0,
+            passes: 0,
+            is_quiet: false,
+            backfilled_at: None,
+            has_sweeps: profile.has_sweeps,
+            is_plain: profile.is_plain,
+            is_told: false,
+            seen: HashMap::new(),
+            history,
+        }
+    }
+
+    fn tell(&self, what: std::fmt::Arguments<'_>) {
+        if self.is_told {
+            println!("{} {:>5} requests  {what}", self.simulator.now().format("%m-%dT%H:%M:%S"), self.wire.sent());
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        let rows = self.seen.len() as u64;
+        Tally { requests: self.wire.sent(), rows, crashes: self.crashes, passes: self.passes }
+    }
+
+    async fn all(&mut self) -> Checked<()> {
+        self.tell(format_args!("{:#?}", self.history));
+        for (jump, step) in self.history.steps.clone() {
+            sleep(jump).await;
+            self.tell(format_args!("{step:?}"));
+            match step {
+                Step::Wide => self.pass(Mode::Wide).await?,
+                Step::Narrow => self.pass(Mode::Narrow).await?,
+                Step::Sweep(scope, requests) => drop(self.sweep(scope, requests).await?),
+                Step::Backfill(days) => {
+                    let until = self.simulator.now();
+                    self.backfilled_at = Some(until);
+                    let range = HistoryRange {
+                        since: until - TimeDelta::days(days),
+                        until,
+                        again: self.seed.is_multiple_of(2),
+                    };
+                    self.pass(Mode::Backfill(range)).await?;
+                }
+                Step::Restart => self.end_process().await,
+                Step::Refusal => self.refusal().await?,
+            }
+        }
+        self.quiesce().await?;
+        self.check_end().await?;
+        self.end_process().await;
+        Ok(())
+    }
+
+    /// Nothing goes wrong any more, and the sync gets the time that it needs.
+    async fn quiesce(&mut self) -> Checked<()> {
+        self.tell(format_args!("quiet from here on"));
+        self.simulator.clear_faults();
+        self.is_quiet = true;
+        if let Some(process) = &self.process {
+            process.store.set_troubles(Troubles::default());
+        }
+        let left = self.history.quiet_at - self.simulator.now();
+        if left > TimeDelta::zero() {
+            sleep(left).await;
+        }
+        for hours in [0, 1, 25, 25] {
+            sleep(TimeDelta::hours(hours)).await;
+            self.pass(Mode::Wide).await?;
+            if self.has_sweeps && hours > 0 {
+                self.whole_sweep().await?;
+            }
+        }
+        let before = self.wire.sent();
+        self.pass(Mode::Wide).await?;
+        self.check_budget("an idle wide pass", before, 40)?;
+        let before = self.wire.sent();
+        self.pass(Mode::Narrow).await?;
+        self.check_budget("a narrow pass", before, 16)
+    }
+
+    /// Goes on with a sweep as a daemon does, a little at a time. Each time it has to come further.
+    async fn whole_sweep(&mut self) -> Checked<()> {
+        let requests = [Some(1), Some(10), None][self.lives as usize % 3];
+        for _ in 0..60 + self.seen.len() {
+            if self.sweep(SweepScope::Full, requests).await? {
+                return Ok(());
+            }
+        }
+        Err(Broken::new("I8", "a sweep does not come to its end"))
+    }
+
+    /// A sweep, or a part of one. Returns whether it is finished.
+    async fn sweep(&mut self, scope: SweepScope, requests: Option<u64>) -> Checked<bool> {
+        let outcome = self.in_process(async |process, options| process.syncer.sweep(scope, options, requests).await);
+        let mut finished = false;
+        match outcome.await {
+            Outcome::Done(summary) => {
+                finished = summary.is_finished();
+                for kind in &summary.kinds {
+                    self.tell(format_args!("  sweep of {}: {:?}, {:?}", kind.kind, kind.sweep, kind.result));
+                }
+                let now = self.simulator.now();
+                let model = self.model.lock().expect("no panic");
+                for kind in summary.kinds.iter().filter(|kind| kind.is_finished()) {
+                    let broken = kind.sweep.as_ref().and_then(|sweep| model.check_sweep(kind.kind, sweep, now));
+                    broken.map_or(Ok(()), Err)?;
+                }
+                if self.is_quiet && summary.kinds.iter().any(|kind| kind.result.is_err()) {
+                    return Err(Broken::new("sweep", format!("a sweep without faults failed: {summary:?}")));
+                }
+            }
+            Outcome::Failed(error) if self.is_quiet => {
+                return Err(Broken::new("sweep", format!("a sweep without faults failed: {error:?}")));
+            }
+            other => self.survive(other).await,
+        }
+        self.check_now().await?;
+        Ok(finished)
+    }
+
+    fn check_budget(&self, what: &str, before: u64, most: u64) -> Checked<()> {
+        let requests = self.wire.sent() - before;
+        let is_plain = self.options.page_size == 500 && self.history.simulator.max_page_size.is_none();
+        if is_plain && requests > most {
+            return Err(Broken::new("I8", format!("{what} took {requests} requests")));
+        }
+        Ok(())
+    }
+
+    async fn pass(&mut self, mode: Mode) -> Checked<()> {
+        match self.in_process(async |process, options| process.syncer.pass(mode, options).await).await {
+            Outcome::Done(summary) if self.is_quiet && !summary.is_complete() => {
+                return Err(Broken::new("pass", format!("a pass without faults was not complete: {summary:#?}")));
+            }
+            Outcome::Failed(error) if self.is_quiet => {
+                return Err(Broken::new("pass", format!("a pass without faults failed: {error:?}")));
+            }
+            Outcome::Done(summary) => {
+                self.passes += 1;
+                let parts = summary.kinds.iter().filter(|kind| kind.reads > 0);
+                let parts: Vec<_> = parts.map(|kind| (kind.kind, kind.counts.inserted, kind.result.is_ok())).collect();
+                self.tell(format_args!("  {mode:?} done: {parts:?}"));
+            }
+            other => self.survive(other).await,
+        }
+        self.check_now().await
+    }
+
+    /// After a failure some programs end and some go on; after a crash nothing is left but the database.
+    async fn survive<T>(&mut self, outcome: Outcome<T>) {
+        match &outcome {
+            Outcome::Failed(error) => self.tell(format_args!("  failed: {error:?}")),
+            Outcome::Crashed => self.tell(format_args!("  crashed")),
+            Outcome::Done(_) => {}
+        }
+        match outcome {
+            Outcome::Failed(_) if self.lives.is_multiple_of(2) => self.end_process().await,
+            Outcome::Done(_) | Outcome::Failed(_) => {}
+            Outcome::Crashed => {
+                self.crashes += 1;
+                if let Some(Process { syncer, store }) = self.process.take() {
+                    drop(syncer);
+                    store.bury().await;
+                }
+            }
+        }
+    }
+
+    async fn in_process<T>(&mut self, work: impl AsyncFn(&Process, &Options) -> Result<T, Error>) -> Outcome<T> {
+        if self.process.is_none() {
+            match self.begin_process().await {
+                Ok(process) => self.process = Some(process),
+                Err(Outcome::Failed(error)) => return Outcome::Failed(error),
+                Err(_) => return Outcome::Crashed,
+            }
+        }
+        let process = self.process.as_ref().expect("just begun");
+        loop {
+            let done = tokio::select! {
+                biased;
+                () = process.store.crashed.cancelled() => return Outcome::Crashed,
+                done = work(process, &self.options) => done,
+            };
+            match done {
+                Ok(done) => return Outcome::Done(done),
+                // A busy machine looked at a lease for so long that the virtual time ran ahead of it.
+                Err(Error::Store(vemsync::store::Error::Unreachable { .. })) => {}
+                Err(error) => return Outcome::Failed(error),
+            }
+        }
+    }
+
+    async fn begin_process(&mut self) -> Result<Process, Outcome<()>> {
+        self.lives += 1;
+        let simulator = self.simulator.clone();
+        let store = Watched::open(self.database.url.clone(), self.model.clone(), move || simulator.now()).await;
+        if !self.is_quiet {
+            let seed = self.seed.wrapping_mul(1000).wrapping_add(self.lives);
+            store.set_troubles(Troubles { seed, chance: self.history.store_troubles });
+        }
+        let syncer = tokio::select! {
+            biased;
+            () = store.crashed.cancelled() => Err(Outcome::Crashed),
+            syncer = self.connect(store.clone()) => syncer.map_err(Outcome::Failed),
+        };
+        match syncer {
+            Ok(syncer) => Ok(Process { syncer, store }),
+            Err(outcome) => {
+                store.bury().await;
+                Err(outcome)
+            }
+        }
+    }
+
+    async fn connect(&self, store: Arc<Watched>) -> Result<Syncer, Error> {
+        let manager = manager(&self.simulator);
+        let client = Client::over(self.wire.clone(), &manager, Limits::default(), self.clock.clone());
+        Syncer::connect(&manager, client, store, self.clock.clone(), CancellationToken::new()).await
+    }
+
+    async fn end_process(&mut self) {
+        if let Some(Process { syncer, store }) = self.process.take() {
+            syncer.log_off().await;
+            drop(syncer);
+            store.bury().await;
+        }
+    }
+
+    /// An account that is refused is not tried again: it would be locked.
+    async fn refusal(&mut self) -> Checked<()> {
+        self.end_process().await;
+        self.simulator.clear_faults();
+        self.simulator.fail_next("POST /api/sessionMngr/", 1, Fault::Forbidden);
+        self.simulator.clear_requests();
+        let outcome = self.begin_process().await;
+        let logons = self.simulator.requests().iter().filter(|request| request.method == "POST").count();
+        self.simulator.clear_faults();
+        self.simulator.set_faults(self.history.faults.clone());
+        match outcome {
+            Err(Outcome::Failed(error)) if error.is_refusal() && logons == 1 => Ok(()),
+            Err(Outcome::Failed(error)) => {
+                Err(Broken::new("I8", format!("{logons} logons after a refusal, which ended with {error}")))
+            }
+            Err(_) => Ok(()),
+            Ok(process) => {
+                process.store.bury().await;
+                Err(Broken::new("I8", format!("{logons} logons: a refusal was ridden out")))
+            }
+        }
+    }
+
+    /// What holds at any time.
+    async fn check_now(&mut self) -> Checked<()> {
+        if let Some(broken) = self.model.lock().expect("no panic").broken.take() {
+            return Err(broken);
+        }
+        let in_flight = self.simulator.counters().max_in_flight;
+        if in_flight > 2 {
+            return Err(Broken::new("I8", format!("{in_flight} requests were in flight at once")));
+        }
+        let reopened = self.reopened().await;
+        let mut stored = HashMap::new();
+        for kind in &self.kinds {
+            let (database, table) = (self.database.clone(), kind.table);
+            let query = format!("select uid, state, end_time, source_missing_since from {table}");
+            for row in aside(async move { database.query(&query).await }).await {
+                let [Some(uid), state, end, missing] = <[_; 4]>::try_from(row).expect("four columns") else {
+                    return Err(Broken::new("I10", format!("a row of {table} has no identity")));
+                };
+                let uid: Uuid = uid.parse().expect("a UID");
+                let is_final = end.is_some() && state.is_some_and(|state| kind.finished.contains(&state.as_str()));
+                let missing = missing.and_then(|at| timestamp::parse(&at));
+                self.check_row(kind, uid, missing)?;
+                let before = self.seen.get(&(kind.name, uid));
+                if before.is_some_and(|before| before.is_final) && !is_final && !reopened.contains(&uid) {
+                    return Err(Broken::new("I4", format!("{} {uid} was final and runs again", kind.name)));
+                }
+                stored.insert((kind.name, uid), Seen { is_final, is_missing: missing.is_some() });
+            }
+        }
+        if let Some((kind, uid)) = self.seen.keys().find(|key| !stored.contains_key(*key)) {
+            return Err(Broken::new("I10", format!("{kind} {uid} was deleted")));
+        }
+        self.seen = stored;
+        let model = self.model.lock().expect("no panic");
+        match model.rows.keys().find(|key| !self.seen.contains_key(*key)) {
+            Some((kind, uid)) => Err(Broken::new("I3", format!("{kind} {uid} was committed and is not stored"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Sessions whose reopening is on record.
+    async fn reopened(&self) -> HashSet<Uuid> {
+        let database = self.database.clone();
+        let query = "select uid from session_transitions where from_state in ('Stopped', 'Completed') and to_state <> from_state";
+        let rows = aside(async move { database.column(query).await }).await;
+        rows.into_iter().flatten().filter_map(|uid| uid.parse().ok()).collect()
+    }
+
+    fn check_row(&self, kind: &SessionKind, uid: Uuid, missing: Option<DateTime<Utc>>) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        let Some(row) = model.truth.row(kind.name, uid) else {
+            return Err(Broken::new("I1", format!("{} {uid} was never shown by the source", kind.name)));
+        };
+        let before = self.seen.get(&(kind.name, uid));
+        if let Some(at) = missing.filter(|_| before.is_none_or(|before| !before.is_missing))
+            && row.had.iter().any(|(from, to)| *from <= at && at < *to)
+            && !model.truth.are_few_hidden(kind.name, row, at)
+        {
+            let what = format!("{} {uid} is marked as missing since {at}, when the source had it: {row:?}", kind.name);
+            return Err(Broken::new("I10", what));
+        }
+        Ok(())
+    }
+
+    /// What holds once all is quiet.
+    async fn check_end(&mut self) -> Checked<()> {
+        let now = self.simulator.now();
+        for kind in self.kinds.clone() {
+            let expected = self.simulator.expected(kind.name);
+            let (database, table, columns) = (self.database.clone(), kind.table, kind.columns);
+            let found = aside(async move { database.entity(table, columns, false).await }).await;
+            let found: HashMap<Uuid, Row> = found.into_iter().map(|row| (uid(&row), row)).collect();
+            let shown: HashSet<Uuid> = expected.iter().map(uid).collect();
+            for row in expected {
+                match found.get(&uid(&row)) {
+                    Some(found) => self.check_equal(kind, &row, found)?,
+                    None => self.check_absent(kind, uid(&row), now)?,
+                }
+            }
+            self.check_gone(kind, found.values().filter(|row| !shown.contains(&uid(row))))?;
+        }
+        Ok(())
+    }
+
+    fn check_absent(&self, kind: &'static SessionKind, uid: Uuid, now: DateTime<Utc>) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        let row = model.truth.row(kind.name, uid).expect("a row of this world");
+        let floor = model.floor(kind.name).unwrap_or(DateTime::UNIX_EPOCH);
+        // A sweep finds what came late; an Enterprise Manager that went back is read again as a whole.
+        let is_promised = self.has_sweeps
+            || self.must_have_noticed(kind.name, &model, now)
+            || !model.is_lied_to && model.truth.is_on_time(kind.name, row, Field::Creation, now);
+        if row.creation >= floor && is_promised {
+            return Err(Broken::new("I2", format!("{} {uid} is not stored: {row:?}", kind.name)));
+        }
+        Ok(())
+    }
+
+    /// Whether so much of one server was lost in a restore that the sync has to notice, and to read everything again.
+    fn must_have_noticed(&self, kind: &'static str, model: &Model, now: DateTime<Utc>) -> bool {
+        // A backfill may have stored what came in the place of the lost rows before anyone noticed.
+        let is_certain = |at: &DateTime<Utc>| {
+            self.is_plain && !self.history.has_lies && self.backfilled_at.is_none_or(|backfilled| backfilled < *at)
+        };
+        let Some(at) = self.history.restored_at.filter(is_certain) else { return false };
+        let durable = model.rows.keys().filter(|(of, _)| *of == kind);
+        let rows = durable.filter_map(|(_, uid)| model.truth.row(kind, *uid));
+        let oldest = model.truth.oldest_shown(kind, now);
+        let mut lost: HashMap<Uuid, u32> = HashMap::new();
+        for row in rows.filter(|row| row.had.last().is_some_and(|(_, to)| *to == at)) {
+            let mark = model.mark_at(kind, row.server, at);
+            let is_marked = mark.is_some_and(|mark| row.creation < mark + TimeDelta::seconds(1));
+            if is_marked && oldest.is_some_and(|oldest| row.creation >= oldest) {
+                *lost.entry(row.server).or_default() += 1;
+            }
+        }
+        lost.values().any(|lost| *lost >= 2)
+    }
+
+    /// Rows that the source does not show any more are kept as they were last seen.
+    fn check_gone<'a>(&self, kind: &'static SessionKind, rows: impl Iterator<Item = &'a Row>) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        for row in rows {
+            let durable = &model.rows[&(kind.name, uid(row))];
+            let end = durable.end.map(timestamp::format);
+            if row["state"].as_deref() != Some(&durable.state) || row["end_time"] != end {
+                return Err(Broken::new("I1", format!("{}: {row:?} was last seen as {durable:?}", kind.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A row as it is stored, and as the source has it.
+    fn check_equal(&self, kind: &SessionKind, expected: &Row, found: &Row) -> Checked<()> {
+        let model = self.model.lock().expect("no panic");
+        for (column, value) in expected {
+            // What a task takes from its parent needs the parent, and stays when the source no longer shows that.
+            let parent = kind.parent_session.filter(|parent| parent.filled == *column);
+            let is_excused = parent.is_some_and(|parent| {
+                let uid = expected[parent.link].as_deref().and_then(|uid| uid.parse().ok());
+                value.is_none() || uid.is_none_or(|uid| !model.rows.contains_key(&(parent.kind, uid)))
+            });
+            if found.get(column) != Some(value) && !is_excused {
+                let (uid, found) = (uid(expected), found.get(column));
+                let what = format!("{} {uid}: {column} is {found:?}, the source has {value:?}", kind.name);
+                return Err(Broken::new("I1", what));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn uid(row: &Row) -> Uuid {
+    row["uid"].as_deref().expect("every row has one").parse().expect("a UID")
+}
+
+async fn sleep(time: TimeDelta) {
+    tokio::time::sleep(time.to_std().unwrap_or_default()).await;
+}
