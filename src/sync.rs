@@ -221,7 +221,7 @@ impl Syncer {
     /// # Errors
     /// Only what stops all.
     pub async fn pass(&self, mode: Mode, options: &Options) -> Result<Summary, Error> {
-        self.in_turn(self.pass_in_turn(mode, options)).await
+        self.in_turn(Box::pin(self.pass_in_turn(mode, options))).await
     }
 
     /// Does some work once it is our turn.

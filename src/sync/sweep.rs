@@ -165,7 +165,7 @@ impl Syncer {
             _ => self.new_round(options).await?,
         };
         let order = Order { scope, since: None, stores: true, counts: false, started_at };
-        self.in_turn(self.run_sweep(order, options, requests)).await
+        self.in_turn(Box::pin(self.run_sweep(order, options, requests))).await
     }
 
     /// Compares everything, values too, back to `since` or to the floor of history; stores what differs if it is to be
@@ -181,7 +181,7 @@ impl Syncer {
     ) -> Result<SweepSummary, Error> {
         let started_at = self.new_round(options).await?;
         let order = Order { scope: SweepScope::Verify, since, stores: repair, counts: true, started_at };
-        self.in_turn(self.run_sweep(order, options, None)).await
+        self.in_turn(Box::pin(self.run_sweep(order, options, None))).await
     }
 
     /// The sweep that is due, if one is: one that was interrupted, a full one at night, a recent one every six hours.

@@ -137,6 +137,7 @@ fn play(seeds: &Range<u64>, profile: &Profile, until_broken: bool) -> Played {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the table is what scripts/torture shows")]
 fn no_history_loses_a_row() {
     let begun = Instant::now();
     let Played { tallies, broken } = play(&seeds(300), &Profile::ALL, false);
@@ -185,6 +186,7 @@ fn revealing(bug: vemsync::planted::Bug) -> Profile {
 /// `VEMSYNC_PLANTED` names the bug. One in a process: statements are made once.
 #[cfg(feature = "planted")]
 #[test]
+#[expect(clippy::print_stdout, reason = "the table is what scripts/torture shows")]
 fn a_planted_bug_is_found() {
     use vemsync::planted::{self, Bug};
     let name = std::env::var("VEMSYNC_PLANTED").unwrap_or_else(|_| "mark-before-rows".to_owned());
@@ -199,6 +201,7 @@ fn a_planted_bug_is_found() {
 /// Without a bug, the profiles that reveal one break nothing.
 #[cfg(feature = "planted")]
 #[test]
+#[expect(clippy::print_stdout, reason = "the table is what scripts/torture shows")]
 fn no_bug_is_found_where_none_is_planted() {
     for (name, profile) in [("strict", Profile::STRICT), ("restored", Profile::RESTORED)] {
         let played = play(&seeds(300), &profile, false);

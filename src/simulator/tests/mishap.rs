@@ -29,19 +29,19 @@ fn shown(world: &World, at: DateTime<Utc>) -> Vec<Visibility> {
 
 #[test]
 fn visibility_tells_at_every_moment_what_is_shown() {
-    for seed in 0..6 {
-        let mut world = world(seed);
+    for seed in 0..6_u8 {
+        let mut world = world(seed.into());
         world.add_outage(1, hours(10), hours(20));
         world.shift_clock(0, -5000);
         world.shift_clock(2, 7000);
         for n in 0..10 {
-            world.collect_partly(n % 3, hours(6 * n as i64), 0.5);
+            world.collect_partly(n % 3, hours(6 * i64::try_from(n).unwrap()), 0.5);
         }
         world.set_retention_days(Some(2));
         world.warm_up(hours(30), hours(31));
         world.hide_servers(&[0], hours(33), hours(35));
         world.hide_sessions(1, 0.34, hours(36), hours(40));
-        let after = [AfterRestore::SameUids, AfterRestore::NewUids, AfterRestore::Nothing][seed as usize % 3];
+        let after = [AfterRestore::SameUids, AfterRestore::NewUids, AfterRestore::Nothing][usize::from(seed) % 3];
         world.restore(hours(42), hours(50), hours(51), after);
         for kind in [Kind::BackupJobSession, Kind::BackupTaskSession, Kind::RestoreSession] {
             let rows = world.visibility(kind);

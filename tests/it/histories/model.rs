@@ -33,10 +33,13 @@ struct KindTruth {
     rows: HashMap<Uuid, Visibility>,
     by_server: HashMap<Uuid, Vec<Uuid>>,
     /// Of each server and field, the greatest value that was shown before a moment: moments ascend, so do values.
-    greatest: HashMap<(Uuid, Field), Vec<(DateTime<Utc>, DateTime<Utc>)>>,
+    greatest: HashMap<(Uuid, Field), Course>,
 }
 
 type Stretch = (DateTime<Utc>, DateTime<Utc>);
+
+/// Moments, and a time that goes with each.
+type Course = Vec<(DateTime<Utc>, DateTime<Utc>)>;
 
 /// The stretch that a moment lies in.
 fn stretch(stretches: &[Stretch], at: DateTime<Utc>) -> Option<Stretch> {
@@ -66,16 +69,6 @@ impl Truth {
         rows.map(|row| row.creation).min()
     }
 
-    /// Whether the row is one of a few that the account did not see at that time while it saw their server: from
-    /// outside, they cannot be told from rows that are gone.
-    pub fn are_few_hidden(&self, kind: &str, row: &Visibility, at: DateTime<Utc>) -> bool {
-        let is_shown = |row: &&Visibility| stretch(&row.shown, at).is_some();
-        let is_hidden = |row: &&Visibility| stretch(&row.had, at).is_some() && !is_shown(row);
-        let all = || self.kinds.values().flat_map(|kind| kind.rows.values());
-        let sees_server = all().filter(|other| other.server == row.server).any(|row| is_shown(&row));
-        sees_server && is_hidden(&row) && self.kinds[kind].rows.values().filter(is_hidden).count() <= 20
-    }
-
     /// Whether the row, as it is shown now, came when its stream was not yet further than the overlap beyond it.
     pub fn is_on_time(&self, kind: &str, row: &Visibility, field: Field, now: DateTime<Utc>) -> bool {
         let (stretches, value) = field_of(row, field);
@@ -89,7 +82,7 @@ impl Truth {
 impl KindTruth {
     fn new(rows: Vec<Visibility>) -> Self {
         let mut by_server: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-        let mut greatest: HashMap<(Uuid, Field), Vec<(DateTime<Utc>, DateTime<Utc>)>> = HashMap::new();
+        let mut greatest: HashMap<(Uuid, Field), Course> = HashMap::new();
         for row in &rows {
             by_server.entry(row.server).or_default().push(row.uid);
             for field in [Field::Creation, Field::End] {
@@ -125,7 +118,7 @@ pub struct Model {
     /// How far down each kind's history was read.
     floors: HashMap<&'static str, DateTime<Utc>>,
     /// The creation marks of each stream, with when each was committed.
-    marks: HashMap<(&'static str, Uuid), Vec<(DateTime<Utc>, DateTime<Utc>)>>,
+    marks: HashMap<(&'static str, Uuid), Course>,
     /// The end mark that a stream began with: what ended before is the business of history and of open rows.
     first_ends: HashMap<(&'static str, Uuid), DateTime<Utc>>,
     /// Answers may have been lies, so that marks promise nothing.
@@ -154,6 +147,18 @@ impl Model {
     pub fn mark_at(&self, kind: &'static str, server: Uuid, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let marks = self.marks.get(&(kind, server))?;
         marks.iter().rev().find(|(committed, _)| *committed < at).map(|(_, mark)| *mark)
+    }
+
+    /// Whether the row is one of a few stored ones that the account did not see at that time while it saw their server:
+    /// from outside, they cannot be told from rows that are gone.
+    pub fn are_few_hidden(&self, kind: &'static str, row: &Visibility, at: DateTime<Utc>) -> bool {
+        let is_shown = |row: &Visibility| stretch(&row.shown, at).is_some();
+        let is_hidden = |row: &Visibility| stretch(&row.had, at).is_some() && !is_shown(row);
+        let all = || self.truth.kinds.values().flat_map(|kind| kind.rows.values());
+        let sees_server = all().any(|other| other.server == row.server && is_shown(other));
+        let is_stored = |row: &&Visibility| self.rows.contains_key(&(kind, row.uid));
+        let hidden = self.truth.kinds[kind].rows.values().filter(is_stored).filter(|row| is_hidden(row));
+        sees_server && is_hidden(row) && hidden.count() <= 20
     }
 
     /// Takes in what has become durable at this moment, by Enterprise Manager's clock.

@@ -133,6 +133,7 @@ impl Run {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "it is for people to read")]
     fn tell(&self, what: std::fmt::Arguments<'_>) {
         if self.is_told {
             println!("{} {:>5} requests  {what}", self.simulator.now().format("%m-%dT%H:%M:%S"), self.wire.sent());
@@ -202,7 +203,7 @@ impl Run {
 
     /// Goes on with a sweep as a daemon does, a little at a time. Each time it has to come further.
     async fn whole_sweep(&mut self) -> Checked<()> {
-        let requests = [Some(1), Some(10), None][self.lives as usize % 3];
+        let requests = [Some(1), Some(10), None][usize::try_from(self.lives % 3).expect("below three")];
         for _ in 0..60 + self.seen.len() {
             if self.sweep(SweepScope::Full, requests).await? {
                 return Ok(());
@@ -419,7 +420,7 @@ impl Run {
         rows.into_iter().flatten().filter_map(|uid| uid.parse().ok()).collect()
     }
 
-    fn check_row(&self, kind: &SessionKind, uid: Uuid, missing: Option<DateTime<Utc>>) -> Checked<()> {
+    fn check_row(&self, kind: &'static SessionKind, uid: Uuid, missing: Option<DateTime<Utc>>) -> Checked<()> {
         let model = self.model.lock().expect("no panic");
         let Some(row) = model.truth.row(kind.name, uid) else {
             return Err(Broken::new("I1", format!("{} {uid} was never shown by the source", kind.name)));
@@ -427,7 +428,7 @@ impl Run {
         let before = self.seen.get(&(kind.name, uid));
         if let Some(at) = missing.filter(|_| before.is_none_or(|before| !before.is_missing))
             && row.had.iter().any(|(from, to)| *from <= at && at < *to)
-            && !model.truth.are_few_hidden(kind.name, row, at)
+            && !model.are_few_hidden(kind.name, row, at)
         {
             let what = format!("{} {uid} is marked as missing since {at}, when the source had it: {row:?}", kind.name);
             return Err(Broken::new("I10", what));
