@@ -1,12 +1,14 @@
 """A TCP proxy in front of Postgres that cuts the connection at a COMMIT, in turn before it and after it.
 
-    python3 scripts/lib/cut.py HOST PORT EVERY
+    python3 scripts/lib/cut.py HOST PORT SEED
 
 Prints the port that it listens on, then a line for each cut: `before` where the server never saw the COMMIT, `after`
-where it confirmed one of which the client never heard. Cuts at every EVERYth COMMIT, until it is ended.
+where it confirmed one of which the client never heard. A cut comes after 1 to 150 COMMITs, so that a run which has little left
+to do gets through.
 """
 
 import asyncio
+import random
 import struct
 import sys
 
@@ -16,9 +18,10 @@ COMMITTED = b"C" + struct.pack(">I", 4 + len(b"COMMIT\0")) + b"COMMIT\0"
 
 
 class Cutter:
-    def __init__(self, host, port, every):
-        self.host, self.port, self.every = host, port, every
-        self.commits = 0
+    def __init__(self, host, port, seed):
+        self.host, self.port = host, port
+        self.random = random.Random(seed)
+        self.left = self.random.randint(1, 150)
         self.cuts = 0
 
     async def serve(self, client_reader, client_writer):
@@ -45,8 +48,9 @@ class Cutter:
         while data := await reader.read(1 << 16):
             # A client waits for the answer to its COMMIT, so nothing follows it in the same read.
             if data.endswith(COMMIT):
-                self.commits += 1
-                if self.commits % self.every == 0:
+                self.left -= 1
+                if self.left == 0:
+                    self.left = self.random.randint(1, 150)
                     self.cuts += 1
                     if self.cuts % 2:
                         print("before", flush=True)
