@@ -257,7 +257,7 @@ async fn a_session_that_ends_and_one_that_runs_again_leave_a_trail() {
         // It runs again, for two days.
         simulator.with_world(|world| {
             world.edit(uid, |session| {
-                session.end = session.creation.plus(TimeDelta::hours(60).num_seconds() * 10_000_000)
+                session.end = session.creation.plus(TimeDelta::hours(60).num_seconds() * 10_000_000);
             })
         });
         let state = format!("select state from backup_job_sessions where uid = '{uid}'");
