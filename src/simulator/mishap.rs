@@ -147,6 +147,13 @@ impl World {
         self.version += 1;
     }
 
+    /// Whether the account sees a backup server.
+    #[must_use]
+    pub fn sees_server(&self, uid: Uuid, at: DateTime<Utc>) -> bool {
+        let server = self.servers.iter().position(|server| server.uid == uid);
+        server.is_some_and(|server| !self.mishaps.hides_server(server, Ticks::from_utc(at)))
+    }
+
     /// Nothing is shown at all, as after a start of the service.
     pub fn warm_up(&mut self, from: DateTime<Utc>, to: DateTime<Utc>) {
         self.blind(from, to, Hidden::All);

@@ -24,6 +24,9 @@ use crate::timestamp::{floor_second, format_second};
 /// Rows that are looked at in one go.
 const CHUNK: u32 = 2000;
 
+/// More doubts than are worth counting.
+const MANY: u32 = 50_000;
+
 /// Holes that a sweep may mark: a share of what it compared, in percent, and bounds on that.
 const FUSE_PERCENT: u64 = 5;
 const FUSE_LEAST: u64 = 20;
@@ -70,6 +73,18 @@ struct Evidence {
     oldest: DateTime<Utc>,
     /// A row of the kind that the source has.
     control: Option<Uuid>,
+}
+
+impl Evidence {
+    /// Whether the account sees the row's server.
+    fn sees(&self, row: &StoredRow) -> bool {
+        row.server.is_nil() || self.servers.contains(&row.server)
+    }
+
+    /// Whether rows remain that are older: it was not purged by age.
+    fn is_hole(&self, row: &StoredRow) -> bool {
+        row.creation_time >= self.oldest
+    }
 }
 
 /// What can be said of the source as a whole, or why nothing can.
@@ -120,23 +135,22 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
 
 async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -> Result<u64, Error> {
     let fuse = (state.sweep.compared * FUSE_PERCENT / 100).clamp(FUSE_LEAST, FUSE_MOST);
+    let holes = holes(reader, evidence).await?;
+    let is_blown = holes > fuse;
+    if is_blown {
+        state.unproven = Some(format!(
+            "{holes} rows or more are gone from among others that are there, which is too many at once: does the \
+             account see less? Once that is settled, `vemsync verify` tells"
+        ));
+    }
     let mut total = 0;
-    let mut holes_marked = 0;
     loop {
         let candidates = candidates(reader, state).await?;
         let is_last = candidates.len() < CHUNK as usize;
-        let seen = |row: &StoredRow| row.server.is_nil() || evidence.servers.contains(&row.server);
         let (mut gone, holes): (Vec<StoredRow>, Vec<StoredRow>) =
-            candidates.into_iter().filter(seen).partition(|row| row.creation_time < evidence.oldest);
-        if holes_marked + holes.len() as u64 > fuse {
-            state.unproven = Some(format!(
-                "{} rows or more are gone from among others that are there, which is too many at once: does the \
-                 account see less? Once that is settled, `vemsync verify` tells",
-                holes.len()
-            ));
-        } else {
+            candidates.into_iter().filter(|row| evidence.sees(row)).partition(|row| !evidence.is_hole(row));
+        if !is_blown {
             let proven = not_returned(reader, &holes, evidence.control).await?;
-            holes_marked += proven.len() as u64;
             gone.extend(holes.into_iter().filter(|row| proven.contains(&row.uid)));
         }
         if gone.is_empty() {
@@ -157,6 +171,15 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
             return Ok(total);
         }
     }
+}
+
+/// How many rows are gone from among others, as far as any sweep says so: a sweep over two days must not take the edge
+/// of a mass for a few.
+async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
+    let context = reader.context;
+    let entity = reader.kind.entity();
+    let doubted = context.store.doubts(context.em_id, entity, Doubt::Absent, None, 1, MANY).await?;
+    Ok(doubted.iter().filter(|(row, _)| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
 }
 
 fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {

@@ -149,16 +149,13 @@ impl Model {
         marks.iter().rev().find(|(committed, _)| *committed < at).map(|(_, mark)| *mark)
     }
 
-    /// Whether the row is one of a few stored ones that the account did not see at that time while it saw their server:
-    /// from outside, they cannot be told from rows that are gone.
-    pub fn are_few_hidden(&self, kind: &'static str, row: &Visibility, at: DateTime<Utc>) -> bool {
-        let is_shown = |row: &Visibility| stretch(&row.shown, at).is_some();
-        let is_hidden = |row: &Visibility| stretch(&row.had, at).is_some() && !is_shown(row);
-        let all = || self.truth.kinds.values().flat_map(|kind| kind.rows.values());
-        let sees_server = all().any(|other| other.server == row.server && is_shown(other));
+    /// How many stored rows of a kind the account did not see at that time, of the two days before: those that every
+    /// sweep looks for.
+    pub fn hidden_lately(&self, kind: &'static str, at: DateTime<Utc>) -> usize {
+        let is_recent = |row: &&Visibility| row.creation >= at - TimeDelta::hours(48);
         let is_stored = |row: &&Visibility| self.rows.contains_key(&(kind, row.uid));
-        let hidden = self.truth.kinds[kind].rows.values().filter(is_stored).filter(|row| is_hidden(row));
-        sees_server && is_hidden(row) && hidden.count() <= 20
+        let is_hidden = |row: &&Visibility| stretch(&row.had, at).is_some() && stretch(&row.shown, at).is_none();
+        self.truth.kinds[kind].rows.values().filter(is_recent).filter(is_stored).filter(is_hidden).count()
     }
 
     /// Takes in what has become durable at this moment, by Enterprise Manager's clock.
