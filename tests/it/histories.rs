@@ -15,6 +15,7 @@ mod plan;
 mod run;
 mod wire;
 
+use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -109,7 +110,8 @@ struct Played {
     broken: Vec<(u64, Broken)>,
 }
 
-/// Plays histories in two threads, all of them or until one breaks.
+/// Plays histories, all of them or until one breaks; in twice as many threads as there are processors, for each often
+/// waits for its database.
 fn play(seeds: &Range<u64>, profile: &Profile, until_broken: bool) -> Played {
     let next = AtomicU64::new(seeds.start);
     let played = Mutex::new(Played::default());
@@ -129,10 +131,8 @@ fn play(seeds: &Range<u64>, profile: &Profile, until_broken: bool) -> Played {
             }
         }
     };
-    std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
-    });
+    let threads = 2 * std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
     played.into_inner().expect("no panic")
 }
 
