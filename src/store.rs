@@ -16,6 +16,7 @@ use crate::kind::{Entity, SessionKind};
 use crate::kinds::common;
 
 mod commit;
+mod compare;
 mod database;
 mod error;
 mod lease;

@@ -309,7 +309,7 @@ impl Store for SqlStore {
     }
 
     async fn sweeps(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Sweep>> {
-        super::sweep::sweeps(&mut self.begin_read().await?, em_id, kind.name).await
+        super::compare::sweeps(&mut self.begin_read().await?, em_id, kind.name).await
     }
 
     async fn stored_rows(
@@ -320,11 +320,11 @@ impl Store for SqlStore {
         to: Option<DateTime<Utc>>,
         limit: u32,
     ) -> Result<Vec<StoredRow>> {
-        super::sweep::stored_rows(&mut self.begin_read().await?, em_id, kind, from, to, limit).await
+        super::compare::stored_rows(&mut self.begin_read().await?, em_id, kind, from, to, limit).await
     }
 
     async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>> {
-        super::sweep::compare(&mut self.begin_read().await?, batch, kind).await
+        super::compare::compare(&mut self.begin_read().await?, batch, kind).await
     }
 
     async fn doubts(
@@ -336,7 +336,7 @@ impl Store for SqlStore {
         least_sweeps: i64,
         limit: u32,
     ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
-        super::sweep::doubts(&mut self.begin_read().await?, em_id, entity, doubt, swept_at, least_sweeps, limit).await
+        super::compare::doubts(&mut self.begin_read().await?, em_id, entity, doubt, swept_at, least_sweeps, limit).await
     }
 
     async fn marked_by_day(
@@ -345,15 +345,15 @@ impl Store for SqlStore {
         kind: &SessionKind,
         from: DateTime<Utc>,
     ) -> Result<Vec<(Uuid, NaiveDate, u64)>> {
-        super::sweep::marked_by_day(&mut self.begin_read().await?, em_id, kind, from).await
+        super::compare::marked_by_day(&mut self.begin_read().await?, em_id, kind, from).await
     }
 
     async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>> {
-        super::sweep::listed_parents(&mut self.begin_read().await?, em_id, entity).await
+        super::compare::listed_parents(&mut self.begin_read().await?, em_id, entity).await
     }
 
     async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>> {
-        super::sweep::rows_at_marks(&mut self.begin_read().await?, em_id, kind).await
+        super::compare::rows_at_marks(&mut self.begin_read().await?, em_id, kind).await
     }
 
     async fn newest_rows(
@@ -366,7 +366,7 @@ impl Store for SqlStore {
         limit: u32,
     ) -> Result<Vec<StoredRow>> {
         let mut tx = self.begin_read().await?;
-        super::sweep::newest_rows(&mut tx, em_id, kind, server, until, seen_before, limit).await
+        super::compare::newest_rows(&mut tx, em_id, kind, server, until, seen_before, limit).await
     }
 
     async fn went_back_at(&self, em_id: i64) -> Result<Option<DateTime<Utc>>> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::database::{Tx, Value};
 use super::sql::{self, Dialect};
 use super::{Commit, Result};
+use crate::batch::Batch;
 use crate::kinds::common;
 
 /// A session's result may change shortly after its end; for so long is it looked for.
@@ -44,7 +45,7 @@ pub(super) async fn before(tx: &mut Tx, commit: &Commit) -> Result<Vec<Before>> 
         recent = sql::uid_list(tx.dialect(), 3),
         reopened = sql::uid_list(tx.dialect(), 5),
     );
-    let recent = super::sweep::lately_ended(batch, commit.seen_at - AFTER_THE_END);
+    let recent = lately_ended(batch, commit.seen_at - AFTER_THE_END);
     let values =
         vec![oldest.into(), newest.into(), Value::Uids(recent), kind.name.into(), Value::Uids(commit.reopened.clone())];
     let coming: std::collections::HashSet<Uuid> = batch.uids().collect();
@@ -82,4 +83,12 @@ pub(super) async fn record(tx: &mut Tx, commit: &Commit, before: &[Before], now:
     let old = serde_json::json!(before).to_string();
     tx.execute(&statement, vec![Value::Text(Some(old)), commit.kind.into(), now.into()]).await?;
     Ok(())
+}
+
+/// The identities of a batch's rows that have ended lately or not at all.
+fn lately_ended(batch: &Batch, since: DateTime<Utc>) -> Vec<Uuid> {
+    (0..batch.len())
+        .filter(|row| batch.time_at(common::END_TIME, *row).is_none_or(|end| end >= since))
+        .map(|row| batch.uid(row))
+        .collect()
 }
