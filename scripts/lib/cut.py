@@ -3,8 +3,8 @@
     python3 scripts/lib/cut.py HOST PORT SEED
 
 Prints the port that it listens on, then a line for each cut: `before` where the server never saw the COMMIT, `after`
-where it confirmed one of which the client never heard. A cut comes after 1 to 150 COMMITs, so that a run which has little left
-to do gets through.
+where it confirmed one of which the client never heard. A cut comes after 1 to 30 COMMITs, so that a run which has little
+left to do gets through.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ class Cutter:
     def __init__(self, host, port, seed):
         self.host, self.port = host, port
         self.random = random.Random(seed)
-        self.left = self.random.randint(1, 150)
+        self.left = self.random.randint(1, 30)
         self.cuts = 0
 
     async def serve(self, client_reader, client_writer):
@@ -50,7 +50,7 @@ class Cutter:
             if data.endswith(COMMIT):
                 self.left -= 1
                 if self.left == 0:
-                    self.left = self.random.randint(1, 150)
+                    self.left = self.random.randint(1, 30)
                     self.cuts += 1
                     if self.cuts % 2:
                         print("before", flush=True)

@@ -39,10 +39,10 @@ fault_expect() {
 # fault_done WHAT HOW BEGUN URL: judges the database, and notes the line.
 fault_done() {
   local what=$1 how=$2 begun=$3 url=$4
-  if [ -z "$failed" ]; then
-    crash_judge short "$url" || true
-  fi
-  crash_note "$what" "$how" "$(crash_since "$begun")" - "${failed:+FAILED: $failed}${failed:-held}"
+  local outcome=held
+  [ -n "$failed" ] || crash_judge short "$url" || true
+  [ -z "$failed" ] || outcome="FAILED: $failed"
+  crash_note "$what" "$how" "$(crash_since "$begun")" - "$outcome"
 }
 
 fault_disk_sqlite() {
