@@ -258,8 +258,8 @@ pub trait Store: Send + Sync {
     /// The stretches of history of one kind that are read, or under way.
     async fn backfills(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<Backfill>>;
 
-    /// How many rows of one kind are stored, by backup server; nil for rows that name none.
-    async fn rows_by_server(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<(Uuid, u64)>>;
+    /// How many rows of one kind that were created since then are stored, by backup server; nil for rows that name none.
+    async fn rows_by_server(&self, em_id: i64, kind: &SessionKind, since: DateTime<Utc>) -> Result<Vec<(Uuid, u64)>>;
 
     /// Stored rows of one kind that have not ended.
     async fn open_rows(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<OpenRow>>;

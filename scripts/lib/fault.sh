@@ -156,38 +156,35 @@ fault_has_all() {
   [ "$(crash_sql "$1" "select count(*) from backup_task_sessions" 2>/dev/null || true)" = "$(<"$work/short.rows")" ]
 }
 
-# Two `run`s share a database, and one after the other is killed.
+# Two `run`s share a database. Whichever writes is killed; the other has to go on within ten seconds.
 fault_two_daemons() {
-  local database=$1 begun=$EPOCHREALTIME url kills=0 turns first second
+  local database=$1 begun=$EPOCHREALTIME url kills=0 leader=first other=second swap
+  local -A process
   failed=
   url=$(crash_database "$database" two)
-  : >"$work/first.log" && : >"$work/second.log"
-  fault_daemon "$url" "$work/first"
-  first=$!
-  fault_daemon "$url" "$work/second"
-  second=$!
-  while [ "$kills" -lt 12 ]; do
-    sleep "$((1 + RANDOM % 2)).$((RANDOM % 10))"
-    # Of two, one always lives.
-    if ((kills % 2)); then
-      crash_end KILL "$second" || true
-      cat "$work/second" >>"$work/second.log"
-      fault_daemon "$url" "$work/second"
-      second=$!
-    else
-      crash_end KILL "$first" || true
-      cat "$work/first" >>"$work/first.log"
-      fault_daemon "$url" "$work/first"
-      first=$!
-    fi
-    kills=$((kills + 1))
+  for other in first second; do
+    fault_daemon "$url" "$work/$other"
+    process[$other]=$!
   done
-  fault_await 120 fault_has_all "$url" || failed="not all rows came"
-  crash_end TERM "$first" || failed=${failed:-"the first ended with $?"}
-  crash_end TERM "$second" || failed=${failed:-"the second ended with $?"}
-  turns=$(cat "$work/first" "$work/second" "$work/first.log" "$work/second.log" | grep -c 'taking over' || true)
-  [ -n "$failed" ] || [ "$turns" -gt 0 ] || failed="none took over"
-  fault_done "$database, two daemons, killed in turn" "$kills kills, $turns takeovers" "$begun" "$url"
+  fault_await 10 grep -q 'standing by' "$work/first" "$work/second" || failed="none stands by"
+  if grep -q 'standing by' "$work/first"; then
+    leader=second other=first
+  fi
+  while [ -z "$failed" ] && [ "$kills" -lt 12 ]; do
+    sleep "0.$((RANDOM % 10))"
+    crash_end KILL "${process[$leader]}" || true
+    kills=$((kills + 1))
+    fault_await 10 grep -q 'taking over' "$work/$other" || failed="not taken over within 10 s after kill $kills"
+    fault_daemon "$url" "$work/$leader"
+    process[$leader]=$!
+    fault_await 10 grep -q 'standing by' "$work/$leader" || failed=${failed:-"started again, it does not stand by"}
+    swap=$leader leader=$other other=$swap
+  done
+  [ -n "$failed" ] || fault_await 120 fault_has_all "$url" || failed="not all rows came"
+  for other in first second; do
+    crash_end TERM "${process[$other]}" || failed=${failed:-"the $other ended with $?"}
+  done
+  fault_done "$database, two daemons, the writer killed" "$kills kills" "$begun" "$url"
   crash_drop "$url"
 }
 

@@ -292,8 +292,8 @@ impl Store for SqlStore {
         super::read::backfills(&mut self.begin_read().await?, em_id, kind).await
     }
 
-    async fn rows_by_server(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<(Uuid, u64)>> {
-        super::read::rows_by_server(&mut self.begin_read().await?, em_id, kind).await
+    async fn rows_by_server(&self, em_id: i64, kind: &SessionKind, since: DateTime<Utc>) -> Result<Vec<(Uuid, u64)>> {
+        super::read::rows_by_server(&mut self.begin_read().await?, em_id, kind, since).await
     }
 
     async fn open_rows(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<OpenRow>> {

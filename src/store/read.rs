@@ -86,13 +86,19 @@ fn first_marks(text: &str) -> Result<Vec<(Uuid, DateTime<Utc>)>> {
     marks.into_iter().map(|(server, mark)| Ok((server, timestamp::parse(&mark).ok_or_else(unreadable)?))).collect()
 }
 
-pub(super) async fn rows_by_server(tx: &mut Tx, em_id: i64, kind: &SessionKind) -> Result<Vec<(Uuid, u64)>> {
+pub(super) async fn rows_by_server(
+    tx: &mut Tx,
+    em_id: i64,
+    kind: &SessionKind,
+    since: DateTime<Utc>,
+) -> Result<Vec<(Uuid, u64)>> {
     let statement = format!(
-        "select coalesce(backup_server_uid, {nil}), count(*) from {table} where em_id = $1 group by 1",
+        "select coalesce(backup_server_uid, {nil}), count(*) from {table} where em_id = $1 and creation_time >= $3\n\
+         group by 1",
         nil = if tx.dialect() == sql::Dialect::Postgres { "$2::uuid" } else { "$2" },
         table = kind.table,
     );
-    let rows = tx.query(&statement, vec![em_id.into(), Uuid::nil().into()]).await?;
+    let rows = tx.query(&statement, vec![em_id.into(), Uuid::nil().into(), since.into()]).await?;
     rows.iter().map(|row| Ok((row.uid(0)?, u64::try_from(row.int(1)?).unwrap_or_default()))).collect()
 }
 

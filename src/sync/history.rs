@@ -1,7 +1,5 @@
 //! History: the first reading of a kind, down to its floor, and ranges that someone asks for. Newest first, resumable.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -16,6 +14,9 @@ use crate::em::query::{Filter, Op, Operand};
 use crate::kind::SessionKind;
 use crate::store::{Backfill, Field, Mark};
 use crate::timestamp::floor_second;
+
+/// How far back rows are counted where another run has read them.
+const LATELY: TimeDelta = TimeDelta::hours(48);
 
 /// A range of history that someone asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,7 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
         Some(begun) => Window { from: floor.min(begun.from), to: Some(begun.from) },
         None => Window::since(floor),
     };
-    // What an earlier run has read counts for the streams' density.
-    let stored: HashMap<Uuid, u64> = match &begun {
-        Some(_) => context.store.rows_by_server(context.em_id, reader.kind).await?.into_iter().collect(),
-        None => HashMap::new(),
-    };
+    let is_resumed = begun.is_some();
     let mut first_marks: Greatest = begun.and_then(|begun| begun.first_marks).unwrap_or_default().into_iter().collect();
     let mut reached = window.to;
     let mut last_live = Instant::now();
@@ -75,11 +72,16 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
             floor: settled,
         });
         if step.is_last {
-            let hours = ((started_at - floor).as_seconds_f64() / 3600.0).max(1.0);
-            let rows_per_hour = |server: &Uuid| {
-                let rows = |counted: &HashMap<Uuid, u64>| counted.get(server).copied().unwrap_or_default();
-                density(rows(&stored) + rows(&scan.rows), hours)
+            // What an earlier run has read counts for the streams' density, as far as it is quickly counted.
+            let (since, rows) = if is_resumed {
+                context.writer.flush().await?;
+                let since = floor.max(started_at - LATELY);
+                (since, context.store.rows_by_server(context.em_id, reader.kind, since).await?.into_iter().collect())
+            } else {
+                (floor, std::mem::take(&mut scan.rows))
             };
+            let hours = ((started_at - since).as_seconds_f64() / 3600.0).max(1.0);
+            let rows_per_hour = |server: &Uuid| density(rows.get(server).copied().unwrap_or_default(), hours);
             commit.marks = first_marks
                 .iter()
                 .flat_map(|(server, mark)| opening_marks(reader, *server, *mark, started_at, rows_per_hour(server)))

@@ -224,9 +224,9 @@ impl Store for Watched {
         self.call(kind.name, |store| Box::pin(async move { store.backfills(em_id, kind).await })).await
     }
 
-    async fn rows_by_server(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<(Uuid, u64)>> {
+    async fn rows_by_server(&self, em_id: i64, kind: &SessionKind, since: DateTime<Utc>) -> Result<Vec<(Uuid, u64)>> {
         let kind = lasting(kind);
-        self.call(kind.name, |store| Box::pin(async move { store.rows_by_server(em_id, kind).await })).await
+        self.call(kind.name, |store| Box::pin(async move { store.rows_by_server(em_id, kind, since).await })).await
     }
 
     async fn open_rows(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<OpenRow>> {
