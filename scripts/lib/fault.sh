@@ -137,6 +137,8 @@ fault_cut() {
 
 # fault_daemon URL LOG: starts a `run`.
 fault_daemon() {
+  # What an earlier one said must not be read as this one's.
+  : >"$2"
   crash_start short "$1" "$2" run --backfill all --interval 1s --listen 127.0.0.1:0
 }
 
