@@ -35,7 +35,7 @@ pub use error::Error;
 pub use lease::{Asked, Leases};
 pub use migrate::Pending;
 pub use report::{KindStatus, LeaseStatus, ManagerStatus, RejectRow, StreamStatus};
-pub use sweep::{Doubt, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
+pub use sweep::{Doubt, Doubts, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
 
 /// The result of a call to the store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -286,17 +286,8 @@ pub trait Store: Send + Sync {
     /// How the rows of a batch compare with what is stored; those that are not stored are left out.
     async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>>;
 
-    /// Rows that this many sweeps in a row have doubted, oldest first, with the time of the first; `swept_at` names the
-    /// last of those sweeps by its beginning.
-    async fn doubts(
-        &self,
-        em_id: i64,
-        entity: Entity,
-        doubt: Doubt,
-        swept_at: Option<DateTime<Utc>>,
-        least_sweeps: i64,
-        limit: u32,
-    ) -> Result<Vec<(StoredRow, DateTime<Utc>)>>;
+    /// Rows that sweeps have doubted, oldest first, with the time of the first doubt.
+    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<(StoredRow, DateTime<Utc>)>>;
 
     /// How many rows of one kind are marked as missing, by backup server and day of creation.
     async fn marked_by_day(

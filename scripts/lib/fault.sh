@@ -45,6 +45,15 @@ fault_done() {
   crash_note "$what" "$how" "$(crash_since "$begun")" - "$outcome"
 }
 
+# fault_fill URL DISK: loads until the disk is full, and to the end once it is larger.
+fault_fill() {
+  fault_expect 4 "disk is full" "$1" sync --backfill all || return 0
+  # Once more: what is half full stays usable.
+  fault_expect 4 "disk is full" "$1" sync --backfill all || return 0
+  mount -o remount,size=4g "$work/$2" || { failed="the disk could not grow"; return 0; }
+  crash_run short "$1" sync --backfill all || failed="afterwards: $(head -n 1 "$work/err")"
+}
+
 fault_disk_sqlite() {
   local what="sqlite, disk full" begun=$EPOCHREALTIME url
   failed=
@@ -54,11 +63,7 @@ fault_disk_sqlite() {
     return
   fi
   url=sqlite:$work/full-sqlite/vemsync.db
-  fault_expect 4 "disk is full" "$url" sync --backfill all &&
-    # Once more: what is half full stays usable.
-    fault_expect 4 "disk is full" "$url" sync --backfill all &&
-    { mount -o remount,size=4g "$work/full-sqlite" || failed="the disk could not grow"; } &&
-    { crash_run short "$url" sync --backfill all || failed="afterwards: $(head -n 1 "$work/err")"; }
+  fault_fill "$url" full-sqlite
   fault_done "$what" "made larger" "$begun" "$url"
 }
 
@@ -75,10 +80,7 @@ fault_disk_postgres() {
   crash_sql "$postgres" "create tablespace small location '$work/full-postgres/data'"
   crash_sql "$postgres" "create database full_disk tablespace small"
   url=${postgres%/*}/full_disk
-  fault_expect 4 "disk is full" "$url" sync --backfill all &&
-    fault_expect 4 "disk is full" "$url" sync --backfill all &&
-    { mount -o remount,size=4g "$work/full-postgres" || failed="the disk could not grow"; } &&
-    { crash_run short "$url" sync --backfill all || failed="afterwards: $(head -n 1 "$work/err")"; }
+  fault_fill "$url" full-postgres
   fault_done "$what" "made larger" "$begun" "$url"
   # A server whose tablespace is gone cannot stop in order.
   crash_drop "$url"

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::database::{Tx, Value, value};
 use super::sql::{self, Dialect};
-use super::{Doubt, Error, Likeness, Result, StoredRow, Sweep, SweepScope, commit, database, postgres, sqlite};
+use super::{Doubts, Error, Likeness, Result, StoredRow, Sweep, SweepScope, commit, database, postgres, sqlite};
 use crate::batch::Batch;
 use crate::kind::{Entity, SessionKind, Ty};
 
@@ -113,15 +113,12 @@ pub(super) async fn newest_rows(
     rows.iter().map(stored_row).collect()
 }
 
-/// Rows that so many sweeps in a row doubt, the last of them the one that began then, and since when they do.
+/// Rows that sweeps doubt, and since when they do.
 pub(super) async fn doubts(
     tx: &mut Tx,
     em_id: i64,
     entity: Entity,
-    doubt: Doubt,
-    swept_at: Option<DateTime<Utc>>,
-    least_sweeps: i64,
-    limit: u32,
+    which: Doubts,
 ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
     let is_session = crate::kinds::kind(entity.name).is_some();
     let (server, created) = match is_session {
@@ -132,11 +129,18 @@ pub(super) async fn doubts(
         "select t.uid, {server}, {created}, d.seen_at from sync_doubts d join {table} t on t.uid = d.uid\n\
          where d.em_id = $1 and d.kind = $2 and d.doubt = $3 and d.sweeps >= $4 and d.swept_at >= $5 and d.swept_at <= $6\n\
          order by {created}, t.uid limit {limit}",
+        limit = which.limit,
         table = entity.table,
     );
-    let (least, most) = swept_at.map_or((DateTime::UNIX_EPOCH, commit::FAR_FUTURE), |at| (at, at));
-    let values =
-        vec![em_id.into(), entity.name.into(), doubt.name().into(), least_sweeps.into(), least.into(), most.into()];
+    let (least, most) = which.swept_at.map_or((DateTime::UNIX_EPOCH, commit::FAR_FUTURE), |at| (at, at));
+    let values = vec![
+        em_id.into(),
+        entity.name.into(),
+        which.doubt.name().into(),
+        which.least_sweeps.into(),
+        least.into(),
+        most.into(),
+    ];
     let rows = tx.query(&statement, values).await?;
     rows.iter().map(|row| Ok((stored_row(row)?, row.time(3)?))).collect()
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::lock::Locks;
 use super::sql::Dialect;
 use super::{
-    Backfill, Commit, Counts, Doubt, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result,
+    Backfill, Commit, Counts, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result,
     Schema, Store, StoredRow, Sweep, migrate, postgres, sqlite,
 };
 use crate::batch::{Batch, Values};
@@ -327,16 +327,8 @@ impl Store for SqlStore {
         super::compare::compare(&mut self.begin_read().await?, batch, kind).await
     }
 
-    async fn doubts(
-        &self,
-        em_id: i64,
-        entity: Entity,
-        doubt: Doubt,
-        swept_at: Option<DateTime<Utc>>,
-        least_sweeps: i64,
-        limit: u32,
-    ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
-        super::compare::doubts(&mut self.begin_read().await?, em_id, entity, doubt, swept_at, least_sweeps, limit).await
+    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+        super::compare::doubts(&mut self.begin_read().await?, em_id, entity, which).await
     }
 
     async fn marked_by_day(

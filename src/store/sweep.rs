@@ -85,6 +85,19 @@ impl Doubt {
     }
 }
 
+/// Which doubts are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Doubts {
+    /// What is doubted.
+    pub doubt: Doubt,
+    /// The last sweep that doubts the row, by its beginning; any if it is not given.
+    pub swept_at: Option<DateTime<Utc>>,
+    /// In at least so many sweeps in a row.
+    pub least_sweeps: i64,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
 /// How a stored row compares with what the source says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Likeness {

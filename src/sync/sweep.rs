@@ -16,7 +16,7 @@ use super::{Context, Error, Options, Syncer, read};
 use crate::escape;
 use crate::kind::SessionKind;
 use crate::planted::{self, Bug};
-use crate::store::{Backfill, Counts, Doubt, Field, Pass, Store, Sweep, SweepScope, SweepStep};
+use crate::store::{Backfill, Counts, Doubt, Doubts, Field, Pass, Store, Sweep, SweepScope, SweepStep};
 use crate::timestamp::floor_second;
 
 mod proof;
@@ -434,7 +434,8 @@ impl State {
         let start = |mark: &crate::store::Mark| {
             (mark.mark, floor_second(mark.mark - TimeDelta::seconds(mark.overlap_seconds.max(least))))
         };
-        let doubted = store.doubts(context.em_id, kind.entity(), Doubt::Reopened, None, 1, 10_000).await?;
+        let which = Doubts { doubt: Doubt::Reopened, swept_at: None, least_sweeps: 1, limit: 10_000 };
+        let doubted = store.doubts(context.em_id, kind.entity(), which).await?;
         let before = doubted.into_iter().filter(|(_, swept_at)| *swept_at < order.started_at);
         Ok(Some(Self {
             order,

@@ -16,7 +16,7 @@ use crate::em::Query;
 use crate::em::query::{Form, Sort};
 use crate::kind::Entity;
 use crate::kinds::PARENTS;
-use crate::store::{Commit, Doubt, StoredRow, Sweep, SweepScope, SweepStep};
+use crate::store::{Commit, Doubt, Doubts, StoredRow, Sweep, SweepScope, SweepStep};
 use crate::sync::read::{Reader, unless_unknown, until_cancelled};
 use crate::sync::{Context, Error};
 use crate::timestamp::{floor_second, format_second};
@@ -61,10 +61,13 @@ pub(super) async fn prove(reader: &mut Reader<'_>, state: &mut State) -> Result<
 async fn candidates(reader: &Reader<'_>, state: &State) -> Result<Vec<StoredRow>, Error> {
     let context = reader.context;
     context.writer.flush().await?;
-    let swept_at = Some(state.sweep.started_at);
-    let entity = reader.kind.entity();
-    let doubted = context.store.doubts(context.em_id, entity, Doubt::Absent, swept_at, 2, CHUNK).await?;
+    let doubted = context.store.doubts(context.em_id, reader.kind.entity(), confirmed(state.sweep.started_at)).await?;
     Ok(doubted.into_iter().map(|(row, _)| row).collect())
+}
+
+/// What the sweep that began then did not find, and one before it neither.
+fn confirmed(swept_at: DateTime<Utc>) -> Doubts {
+    Doubts { doubt: Doubt::Absent, swept_at: Some(swept_at), least_sweeps: 2, limit: CHUNK }
 }
 
 struct Evidence {
@@ -177,8 +180,8 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
 /// of a mass for a few.
 async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
     let context = reader.context;
-    let entity = reader.kind.entity();
-    let doubted = context.store.doubts(context.em_id, entity, Doubt::Absent, None, 1, MANY).await?;
+    let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, limit: MANY };
+    let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
     Ok(doubted.iter().filter(|(row, _)| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
 }
 
@@ -248,8 +251,7 @@ pub(super) async fn sweep_parents(context: &Context<'_>, started_at: DateTime<Ut
             continue;
         }
         context.writer.flush().await?;
-        let swept_at = Some(started_at);
-        let doubted = context.store.doubts(context.em_id, *entity, Doubt::Absent, swept_at, 2, CHUNK).await?;
+        let doubted = context.store.doubts(context.em_id, *entity, confirmed(started_at)).await?;
         let away = doubted.into_iter().filter(|(_, since)| now - *since >= PARENT_AWAY);
         let still: Vec<Uuid> = away.map(|(row, _)| row.uid).collect();
         if !still.is_empty() {

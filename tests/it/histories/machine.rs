@@ -20,7 +20,7 @@ use vemsync::clock::Clock;
 use vemsync::kind::{Entity, SessionKind};
 use vemsync::kinds;
 use vemsync::store::{
-    self, Backfill, Commit, Counts, Doubt, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow,
+    self, Backfill, Commit, Counts, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow,
     Result, Schema, Store, StoredRow, Sweep,
 };
 
@@ -266,17 +266,9 @@ impl Store for Watched {
         self.call(kind.name, |store| Box::pin(async move { store.compare(&batch, kind).await })).await
     }
 
-    async fn doubts(
-        &self,
-        em_id: i64,
-        entity: Entity,
-        doubt: Doubt,
-        swept_at: Option<DateTime<Utc>>,
-        least_sweeps: i64,
-        limit: u32,
-    ) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
         let work = |store: Arc<dyn Store>| -> BoxFuture<'static, _> {
-            Box::pin(async move { store.doubts(em_id, entity, doubt, swept_at, least_sweeps, limit).await })
+            Box::pin(async move { store.doubts(em_id, entity, which).await })
         };
         self.call(entity.name, work).await
     }
