@@ -42,7 +42,7 @@ mod writer;
 
 pub use error::Error;
 pub use history::HistoryRange;
-pub use sweep::{DayCount, SweepOutcome, SweepSummary};
+pub use sweep::{Comparison, DayCount, SweepOutcome, SweepSummary};
 pub use turn::Turns;
 
 use window::Window;

@@ -13,7 +13,7 @@ use crate::config::{ManagerSettings, Settings};
 use crate::escape;
 use crate::lifecycle::Signals;
 use crate::store::{Schema, Store};
-use crate::sync::{DayCount, Error, SweepOutcome, SweepSummary};
+use crate::sync::{Comparison, DayCount, Error, SweepOutcome, SweepSummary};
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Args)]
@@ -26,9 +26,19 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub repair: bool,
 
+    /// Mark rows as missing at the source however many they are at once; only where you know that they were deleted
+    #[arg(long)]
+    pub accept_missing: bool,
+
     /// Print JSON, every day of it
     #[arg(long)]
     pub json: bool,
+}
+
+impl VerifyArgs {
+    fn comparison(&self) -> Comparison {
+        Comparison { since: self.since, stores: self.repair, accepts_missing: self.accept_missing }
+    }
 }
 
 /// What `--json` prints.
@@ -98,7 +108,7 @@ impl From<DayCount> for Counts {
 pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> anyhow::Result<Exit> {
     let cancel = CancellationToken::new();
     let _signals = Signals::cancel(cancel.clone(), Exit::Interrupted);
-    let store = work::open(settings, Schema::Migrate).await?;
+    let store = work::open(settings, Schema::Require).await?;
     let mut worst = Exit::Done;
     let mut report = Report { is_equal: true, managers: Vec::new() };
     for manager in &settings.managers {
@@ -138,7 +148,7 @@ async fn verify(
     args: &VerifyArgs,
 ) -> Result<SweepSummary, Error> {
     let syncer = work::connect(manager, store, cancel.clone()).await?;
-    let outcome = syncer.verify(args.since, args.repair, &work::options(settings)).await;
+    let outcome = syncer.verify(args.comparison(), &work::options(settings)).await;
     syncer.log_off().await;
     let mut summary = outcome?;
     summary.requests = syncer.client().requests();
@@ -185,7 +195,7 @@ fn write_text(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs) -
     for kind in &manager.kinds {
         let remark = match (&kind.error, kind.finished_at, kind.compared_from) {
             (Some(error), _, _) => format!("FAILED: {}", report::shortened(error)),
-            (None, None, None) => "its history is not read yet".to_owned(),
+            (None, None, None) => "DIFFERS: its history is not read yet; run `vemsync sync`".to_owned(),
             _ => String::new(),
         };
         if kind.days.is_empty() {
@@ -252,7 +262,7 @@ fn write_remarks(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs
             )?;
         }
     }
-    if unproven > 0 {
+    if manager.kinds.iter().any(|kind| kind.total.missing_there_unproven > 0 && kind.unproven_because.is_none()) {
         writeln!(
             out,
             "Rows missing there stay. Enterprise Manager may have purged them; a second run that does not find them either, proves it."

@@ -57,7 +57,7 @@ pub struct Sweep {
 }
 
 /// A stored row, as far as a sweep needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoredRow {
     /// Its identity.
     pub uid: Uuid,
@@ -128,6 +128,8 @@ pub struct SweepStep {
     pub reopened: Vec<Uuid>,
     /// Rows that the source provably no longer has.
     pub gone: Vec<Uuid>,
+    /// Rows that were marked as missing and that the source has.
+    pub returned: Vec<Uuid>,
     /// Servers whose rows came later than their overlap, with the overlap that they need, in seconds.
     pub overlaps: Vec<(Uuid, i64)>,
 }
@@ -144,6 +146,7 @@ impl SweepStep {
             reverted: Vec::new(),
             reopened: Vec::new(),
             gone: Vec::new(),
+            returned: Vec::new(),
             overlaps: Vec::new(),
         }
     }
@@ -191,6 +194,14 @@ pub(super) async fn write(tx: &mut Tx, commit: &Commit, step: &SweepStep, now: D
     }
     if !step.gone.is_empty() {
         mark_gone(tx, commit, &step.gone).await?;
+    }
+    if !step.returned.is_empty() {
+        let statement = format!(
+            "update {} set source_missing_since = null where uid in ({})",
+            commit.batch.entity.table,
+            sql::uid_list(tx.dialect(), 1)
+        );
+        tx.execute(&statement, vec![Value::Uids(step.returned.clone())]).await?;
     }
     for (server, seconds) in &step.overlaps {
         tx.execute(

@@ -50,6 +50,13 @@ impl Error {
         matches!(self, Self::Source(em::Error::Refused { .. }) | Self::Read { source: em::Error::Refused { .. }, .. })
     }
 
+    /// Whether an answer was not believed because it was as empty as those of a service that is starting.
+    #[must_use]
+    pub fn is_too_empty(&self) -> bool {
+        let Self::Read { source: em::Error::Exhausted { last, .. }, .. } = self else { return false };
+        matches!(last, em::Failure::Rejected(em::Rejection::NoContainer))
+    }
+
     /// Whether no other kind can do better.
     #[must_use]
     pub fn stops_all(&self) -> bool {

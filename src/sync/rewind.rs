@@ -18,6 +18,9 @@ use crate::timestamp::{floor_second, format_second};
 /// Rows of a server that are looked for.
 const NEWEST: u32 = 20;
 
+/// One warning is enough for all kinds.
+const NEWS: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+
 /// Servers that are looked at: one is enough to know.
 const SERVERS: usize = 10;
 
@@ -84,7 +87,11 @@ async fn newest_are_gone(
     let gone: Vec<&StoredRow> = gone.collect();
     // A single session may have been deleted; behind it, no time is lost in which others could appear.
     let has_gone = gone.len() >= 2;
-    if let (true, Some(first), Some(last)) = (has_gone, gone.first(), gone.last()) {
+    let known_at = context.store.went_back_at(context.em_id).await?;
+    let is_news = known_at.is_none_or(|at| context.client.now() - at > NEWS);
+    if !is_news {
+        tracing::info!(kind = reader.kind.name, server = %server, "the newest sessions are gone here, too");
+    } else if let (true, Some(first), Some(last)) = (has_gone, gone.first(), gone.last()) {
         tracing::warn!(
             kind = reader.kind.name,
             server = %server,
@@ -96,6 +103,26 @@ async fn newest_are_gone(
         );
     }
     Ok(has_gone)
+}
+
+/// The creation of the oldest session that the source has, of the reader's kind or else of any.
+pub(super) async fn oldest_of_all(reader: &mut Reader<'_>) -> Result<Option<DateTime<Utc>>, Error> {
+    if let Some((_, oldest)) = reader.oldest().await? {
+        return Ok(Some(oldest));
+    }
+    let context = reader.context;
+    let mut oldest = None;
+    for kind in context.options.kinds.iter().filter(|kind| kind.name != reader.kind.name) {
+        let mut other = Reader::new(context, kind);
+        let found = other.oldest().await;
+        reader.reads += other.reads;
+        let found = match found {
+            Err(error) if error.stops_all() => return Err(error),
+            found => found.ok().flatten(),
+        };
+        oldest = [oldest, found.map(|(_, time)| time)].into_iter().flatten().min();
+    }
+    Ok(oldest)
 }
 
 /// Lets the marks of the kind fall to the floor, so that its history is read again down to there.

@@ -37,12 +37,19 @@ pub(super) async fn wide(reader: &mut Reader<'_>) -> Result<(), Error> {
         return Ok(());
     };
     let now = reader.context.client.now();
-    // Within a day a list cannot have become empty by itself; older rows may have been purged.
-    let newest = streams.marks.values().filter(|mark| mark.field == Field::Creation).map(|mark| mark.mark).max();
-    reader.seen_since = newest.filter(|newest| now - *newest < TimeDelta::days(1));
     let began_at = reader.context.clock.now();
     let at_marks = rewind::await_marks(reader).await?;
-    let scanned = creation(reader, &streams).await?;
+    // Within a day a list cannot have become empty by itself; older rows may have been purged.
+    let newest = at_marks.iter().map(|row| row.creation_time).max();
+    reader.seen_since = newest.filter(|newest| now - *newest < TimeDelta::days(1));
+    let scanned = match creation(reader, &streams).await {
+        // The service is up: its rows are gone indeed.
+        Err(error) if error.is_too_empty() && rewind::oldest_of_all(reader).await?.is_some() => {
+            reader.seen_since = None;
+            creation(reader, &streams).await?
+        }
+        scanned => scanned?,
+    };
     reader.seen_since = None;
     if rewind::has_gone_back(reader, &at_marks, &scanned, began_at).await? && !planted::is(Bug::MaxAfterReset) {
         rewind::rewind(reader, streams.floor).await?;

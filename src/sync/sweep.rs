@@ -101,6 +101,10 @@ impl SweepOutcome {
     pub fn is_finished(&self) -> bool {
         self.sweep.as_ref().is_some_and(|sweep| sweep.finished_at.is_some())
     }
+
+    fn is_unavailable(&self) -> bool {
+        matches!(self.result, Err(Error::Unavailable))
+    }
 }
 
 /// What a sweep found.
@@ -122,26 +126,36 @@ impl SweepSummary {
             return false;
         }
         let is_done = |kind: &SweepOutcome| kind.sweep.is_none() || kind.is_finished();
-        self.kinds
-            .iter()
-            .all(|kind| matches!(kind.result, Err(Error::Unavailable)) || kind.result.is_ok() && is_done(kind))
+        self.kinds.iter().all(|kind| kind.is_unavailable() || kind.result.is_ok() && is_done(kind))
     }
 
-    /// Whether nothing differs, as far as days were counted.
+    /// Whether every kind was compared and nothing differs, as far as days were counted.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.kinds.iter().all(|kind| kind.days.values().all(DayCount::is_equal))
+        let is_compared = |kind: &SweepOutcome| kind.is_finished() || kind.is_unavailable();
+        self.is_whole && self.kinds.iter().all(|kind| is_compared(kind) && kind.days.values().all(DayCount::is_equal))
     }
 }
+
+/// What a comparison is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison {
+    /// Where it ends, if not at the floor of history.
+    pub since: Option<DateTime<Utc>>,
+    /// Whether rows that are missing or different are stored.
+    pub stores: bool,
+    /// Whether rows are marked as missing at the source however many they are at once.
+    pub accepts_missing: bool,
+}
+
+/// Nobody has to ask for it.
+const SWEEP: Comparison = Comparison { since: None, stores: true, accepts_missing: false };
 
 /// What a sweep is to do.
 #[derive(Debug, Clone, Copy)]
 struct Order {
     scope: SweepScope,
-    /// Where it ends, if not at the floor of history.
-    since: Option<DateTime<Utc>>,
-    /// Whether rows that are missing or different are stored.
-    stores: bool,
+    comparison: Comparison,
     /// Whether days are counted.
     counts: bool,
     /// When the kinds' sweeps of this round began.
@@ -164,23 +178,17 @@ impl Syncer {
             Some((started_at, false)) => started_at,
             _ => self.new_round(options).await?,
         };
-        let order = Order { scope, since: None, stores: true, counts: false, started_at };
+        let order = Order { scope, comparison: SWEEP, counts: false, started_at };
         self.in_turn(Box::pin(self.run_sweep(order, options, requests))).await
     }
 
-    /// Compares everything, values too, back to `since` or to the floor of history; stores what differs if it is to be
-    /// repaired.
+    /// Compares everything, values too.
     ///
     /// # Errors
     /// Only what stops all kinds.
-    pub async fn verify(
-        &self,
-        since: Option<DateTime<Utc>>,
-        repair: bool,
-        options: &Options,
-    ) -> Result<SweepSummary, Error> {
+    pub async fn verify(&self, comparison: Comparison, options: &Options) -> Result<SweepSummary, Error> {
         let started_at = self.new_round(options).await?;
-        let order = Order { scope: SweepScope::Verify, since, stores: repair, counts: true, started_at };
+        let order = Order { scope: SweepScope::Verify, comparison, counts: true, started_at };
         self.in_turn(Box::pin(self.run_sweep(order, options, None))).await
     }
 
@@ -409,7 +417,7 @@ impl State {
         let from = match order.scope {
             SweepScope::Recent => floor.max(floor_second(order.started_at - RECENT)),
             SweepScope::Full => floor,
-            SweepScope::Verify => order.since.map_or(floor, |since| floor_second(since).max(floor)),
+            SweepScope::Verify => order.comparison.since.map_or(floor, |since| floor_second(since).max(floor)),
         };
         let is_begun = begun.is_some();
         let sweep = begun.unwrap_or(Sweep {
@@ -479,7 +487,7 @@ impl State {
                 different = self.sweep.different,
                 max_lateness_seconds = self.sweep.max_lateness_seconds,
                 "a sweep found rows that the passes had missed{}",
-                if self.order.stores { "; they are stored now" } else { "" }
+                if self.order.comparison.stores { "; they are stored now" } else { "" }
             );
         }
         if let Some(reason) = &self.unproven {

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use vemsync::simulator::{Kind, Simulator, World};
 use vemsync::store::SweepScope;
-use vemsync::sync::{DayCount, Options, SweepSummary};
+use vemsync::sync::{Comparison, DayCount, Options, SweepSummary};
 
 use crate::support::database::{Database, both};
 use crate::support::world::{assert_equal, connect, manager, options, simulate, snapshot, start, sync, sync_with};
@@ -17,7 +17,10 @@ fn fleet(seed: u64) -> World {
 async fn verify(simulator: &Simulator, database: &Database, repair: bool) -> SweepSummary {
     let store = database.open().await;
     let syncer = connect(&manager(simulator), store.clone()).await.expect("a connection");
-    let summary = syncer.verify(None, repair, &options()).await.expect("a comparison");
+    let summary = syncer
+        .verify(Comparison { since: None, stores: repair, accepts_missing: false }, &options())
+        .await
+        .expect("a comparison");
     syncer.log_off().await;
     store.close().await;
     assert!(summary.is_finished(), "{summary:#?}");

@@ -18,6 +18,7 @@ use crate::kind::Entity;
 use crate::kinds::PARENTS;
 use crate::store::{Commit, Doubt, Doubts, StoredRow, Sweep, SweepScope, SweepStep};
 use crate::sync::read::{Reader, unless_unknown, until_cancelled};
+use crate::sync::rewind;
 use crate::sync::{Context, Error};
 use crate::timestamp::{floor_second, format_second};
 
@@ -117,19 +118,13 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
         }
     }
     let own = reader.oldest().await?;
-    let mut oldest = own.map(|(_, time)| time);
+    // Sessions are purged by age, whatever their type.
+    let oldest = match own {
+        Some((_, oldest)) => Some(oldest),
+        None => rewind::oldest_of_all(reader).await?,
+    };
     if oldest.is_none() {
-        // Sessions are purged by age, whatever their type.
-        for kind in context.options.kinds.iter().filter(|kind| kind.name != reader.kind.name) {
-            let mut other = Reader::new(context, kind);
-            let found = other.oldest().await;
-            reader.reads += other.reads;
-            let found = match found {
-                Err(error) if error.stops_all() => return Err(error),
-                found => found.ok().flatten(),
-            };
-            oldest = [oldest, found.map(|(_, time)| time)].into_iter().flatten().min();
-        }
+        return Ok(Err("Enterprise Manager lists no session of any type: is it starting?".to_owned()));
     }
     // A listing that is not in the order that was asked for must not pass for a proof.
     let oldest = [oldest, state.oldest_listed].into_iter().flatten().min().unwrap_or(DateTime::UNIX_EPOCH);
@@ -139,20 +134,23 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
 async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -> Result<u64, Error> {
     let fuse = (state.sweep.compared * FUSE_PERCENT / 100).clamp(FUSE_LEAST, FUSE_MOST);
     let holes = holes(reader, evidence).await?;
-    let is_blown = holes > fuse;
+    let lost = lost_by_going_back(reader, &holes).await?;
+    let holes = holes.iter().filter(|row| !lost.contains(&row.uid)).count() as u64;
+    let is_blown = holes > fuse && !state.order.comparison.accepts_missing;
     if is_blown {
         state.unproven = Some(format!(
-            "{holes} rows or more are gone from among others that are there, which is too many at once: does the \
-             account see less? Once that is settled, `vemsync verify` tells"
+            "{holes} rows are gone that no purge by age explains, which is too many at once: does the account see less? \
+             If they were deleted there, `vemsync verify --accept-missing` marks them"
         ));
     }
     let mut total = 0;
     loop {
         let candidates = candidates(reader, state).await?;
         let is_last = candidates.len() < CHUNK as usize;
-        let (mut gone, holes): (Vec<StoredRow>, Vec<StoredRow>) =
-            candidates.into_iter().filter(|row| evidence.sees(row)).partition(|row| !evidence.is_hole(row));
-        if !is_blown {
+        let (mut gone, mut holes): (Vec<StoredRow>, Vec<StoredRow>) =
+            candidates.into_iter().partition(|row| !evidence.is_hole(row));
+        holes.retain(|row| evidence.sees(row) && (!is_blown || lost.contains(&row.uid)));
+        if !holes.is_empty() {
             let proven = not_returned(reader, &holes, evidence.control).await?;
             gone.extend(holes.into_iter().filter(|row| proven.contains(&row.uid)));
         }
@@ -176,13 +174,34 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
     }
 }
 
-/// How many rows are gone from among others, as far as any sweep says so: a sweep over two days must not take the edge
+/// The rows that are gone from among others, as far as any sweep says so: a sweep over two days must not take the edge
 /// of a mass for a few.
-async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
+async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<HashSet<StoredRow>, Error> {
     let context = reader.context;
     let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, limit: MANY };
     let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
-    Ok(doubted.iter().filter(|(row, _)| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
+    Ok(doubted.into_iter().map(|(row, _)| row).filter(|row| evidence.sees(row) && evidence.is_hole(row)).collect())
+}
+
+/// Those of the holes that a source lost when it went back: of what was stored of a server before that was noticed, the
+/// newest rows without a gap.
+async fn lost_by_going_back(reader: &Reader<'_>, holes: &HashSet<StoredRow>) -> Result<HashSet<Uuid>, Error> {
+    let context = reader.context;
+    let mut lost = HashSet::new();
+    let Some(went_back_at) = context.store.went_back_at(context.em_id).await? else {
+        return Ok(lost);
+    };
+    // One is told by Enterprise Manager's clock, when rows were stored by this machine's.
+    let now = context.client.now();
+    let stored_before = went_back_at + (context.clock.now() - now);
+    let servers: HashSet<Uuid> = holes.iter().map(|row| row.server).collect();
+    for server in servers {
+        let limit = u32::try_from(holes.len()).unwrap_or(MANY);
+        let until = now + TimeDelta::days(1);
+        let newest = context.store.newest_rows(context.em_id, reader.kind, server, until, stored_before, limit).await?;
+        lost.extend(newest.iter().take_while(|row| holes.contains(row)).map(|row| row.uid));
+    }
+    Ok(lost)
 }
 
 fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {

@@ -137,12 +137,21 @@ struct Slice {
     has_content: bool,
     absent: Vec<Uuid>,
     reverted: Vec<Uuid>,
+    /// Rows that are marked as missing and are there.
+    returned: Vec<Uuid>,
     late: HashMap<Uuid, TimeDelta>,
 }
 
 impl Slice {
     fn new(window: Window, has_content: bool) -> Self {
-        Self { window, has_content, absent: Vec::new(), reverted: Vec::new(), late: HashMap::new() }
+        Self {
+            window,
+            has_content,
+            absent: Vec::new(),
+            reverted: Vec::new(),
+            returned: Vec::new(),
+            late: HashMap::new(),
+        }
     }
 
     fn see_listed(&mut self, state: &mut State, rows: &[StoredRow]) {
@@ -153,9 +162,14 @@ impl Slice {
     /// Judges a row that the source has.
     fn judge(&mut self, state: &mut State, row: &Row, stored: Option<&Likeness>) {
         state.sweep.compared += u64::from(self.has_content || stored.is_none());
-        let is_reverted = |like: &Likeness| like.is_final && row.end.is_none() && !like.is_marked;
+        if stored.is_some_and(|like| like.is_marked) {
+            self.returned.push(row.uid);
+        }
+        let is_reverted = |like: &Likeness| like.is_final && !row.is_finished && !like.is_marked;
+        // An end that was seen once is not lost because it is not shown just now.
+        let is_further = |like: &Likeness| like.is_final && row.is_finished && row.end.is_none();
         let count = match stored {
-            Some(like) if like.is_equal && !like.is_marked => DayCount { equal: 1, ..DayCount::default() },
+            Some(like) if like.is_equal || is_further(like) => DayCount { equal: 1, ..DayCount::default() },
             Some(like) if is_reverted(like) => {
                 self.reverted.push(row.uid);
                 DayCount { different: 1, ..DayCount::default() }
@@ -196,6 +210,8 @@ struct Row {
     uid: Uuid,
     server: Uuid,
     created: DateTime<Utc>,
+    /// Whether its state is one in which sessions end.
+    is_finished: bool,
     /// When it ended; `None` while it has not.
     end: Option<DateTime<Utc>>,
 }
@@ -207,6 +223,7 @@ impl Row {
             uid: batch.uid(row),
             server: batch.uid_at(common::BACKUP_SERVER_UID, row).unwrap_or_default(),
             created: batch.time_at(common::CREATION_TIME, row)?,
+            is_finished,
             end: batch.time_at(common::END_TIME, row).filter(|_| is_finished),
         })
     }
@@ -227,11 +244,15 @@ async fn finish(
     parts: Vec<Decoded>,
 ) -> Result<(), Error> {
     let context = reader.context;
+    // Where a second holds more rows than a page, some come again and again.
+    let mut judged = HashSet::new();
     for part in &parts {
         let found = context.store.compare(&part.batch, reader.kind).await?;
         let found: HashMap<Uuid, Likeness> = found.into_iter().map(|like| (like.uid, like)).collect();
         for row in (0..part.batch.len()).filter_map(|row| Row::of(&part.batch, row, reader.kind.finished)) {
-            slice.judge(state, &row, found.get(&row.uid));
+            if judged.insert(row.uid) {
+                slice.judge(state, &row, found.get(&row.uid));
+            }
         }
     }
     state.sweep.reached = slice.window.from;
@@ -243,15 +264,16 @@ async fn finish(
         step.gone.clone_from(&slice.absent);
     }
     step.absent = slice.absent;
-    if state.order.stores {
+    if state.order.comparison.stores {
         step.reopened = slice.reverted.iter().filter(|uid| state.reopened.contains(uid)).copied().collect();
     }
     step.reverted = slice.reverted;
+    step.returned = slice.returned;
     step.overlaps = slice.late.iter().filter_map(|(server, late)| widen(state, *server, *late)).collect();
     for part in parts {
         let mut commit = reader.commit();
         commit.rejects = part.rejects;
-        if state.order.stores {
+        if state.order.comparison.stores {
             commit.reopened = part.batch.uids().filter(|uid| step.reopened.contains(uid)).collect();
             commit.batch = part.batch;
         }
