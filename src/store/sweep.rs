@@ -57,7 +57,7 @@ pub struct Sweep {
 }
 
 /// A stored row, as far as a sweep needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredRow {
     /// Its identity.
     pub uid: Uuid,

@@ -168,6 +168,21 @@ fn a_sweep_ends_though_the_newest_rows_come_from_a_clock_that_is_ahead() {
 }
 
 #[test]
+fn a_list_that_became_empty_does_not_stop_its_kind_while_others_are_there() {
+    hold(&[1501, 1526, 4267, 5245, 5892, 7617, 7842, 8136, 9290], &Profile::ALL);
+}
+
+#[test]
+fn an_end_that_is_not_shown_any_more_is_kept() {
+    hold(&[4685], &Profile::ALL);
+}
+
+#[test]
+fn a_mass_of_which_a_sweep_sees_a_part_is_not_marked() {
+    hold(&[289, 1100, 7551, 9143], &Profile::ALL);
+}
+
+#[test]
 fn a_source_that_went_back_is_noticed_though_other_rows_are_stored_in_place_of_the_lost_ones() {
     hold(&[23, 92, 222, 271], &Profile::RESTORED);
 }

@@ -3,24 +3,27 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
-use vemsync::simulator::{Kind, Simulator, World};
+use vemsync::simulator::{Kind, Options as SimulatorOptions, Simulator, World};
 use vemsync::store::SweepScope;
 use vemsync::sync::{Comparison, DayCount, Options, SweepSummary};
 
 use crate::support::database::{Database, both};
-use crate::support::world::{assert_equal, connect, manager, options, simulate, snapshot, start, sync, sync_with};
+use crate::support::world::{
+    assert_equal, connect, manager, options, simulate, simulate_with, snapshot, start, sync, sync_with,
+};
 
 fn fleet(seed: u64) -> World {
     World::fleet(seed, &vemsync::simulator::FleetOptions::small(start()))
 }
 
 async fn verify(simulator: &Simulator, database: &Database, repair: bool) -> SweepSummary {
+    compare(simulator, database, Comparison { since: None, stores: repair, accepts_missing: false }).await
+}
+
+async fn compare(simulator: &Simulator, database: &Database, comparison: Comparison) -> SweepSummary {
     let store = database.open().await;
     let syncer = connect(&manager(simulator), store.clone()).await.expect("a connection");
-    let summary = syncer
-        .verify(Comparison { since: None, stores: repair, accepts_missing: false }, &options())
-        .await
-        .expect("a comparison");
+    let summary = syncer.verify(comparison, &options()).await.expect("a comparison");
     syncer.log_off().await;
     store.close().await;
     assert!(summary.is_finished(), "{summary:#?}");
@@ -134,7 +137,9 @@ async fn what_was_purged_stays_and_is_no_difference_once_it_is_proven() {
         // What comes back loses the mark, and that is no change of the row either.
         simulator.with_world(|world| world.set_retention_days(None));
         sync(&simulator, &database).await;
-        verify(&simulator, &database, true).await;
+        let back = verify(&simulator, &database, false).await;
+        assert!(back.is_equal(), "{back:#?}");
+        assert_eq!(total(&back, "BackupTaskSession").gone, 0);
         assert_eq!(database.number(marked).await, 0);
         assert!(before == snapshot(&database).await);
     }
@@ -160,6 +165,56 @@ async fn a_few_rows_gone_from_among_others_are_proven_by_identity_and_many_are_n
         assert_eq!(total(&second, "BackupTaskSession").unproven, 120);
         let tasks = second.kinds.iter().find(|kind| kind.kind == "BackupTaskSession").expect("the kind");
         assert!(tasks.unproven.as_ref().is_some_and(|reason| reason.contains("too many")), "{tasks:#?}");
+        let accepting = Comparison { since: None, stores: false, accepts_missing: true };
+        let third = compare(&simulator, &database, accepting).await;
+        assert_eq!(total(&third, "BackupTaskSession").gone, 120, "unless a person says so");
+        assert!(third.is_equal(), "{third:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_never_read_is_not_equal() {
+    for database in both().await {
+        let simulator = simulate(fleet(311)).await;
+        assert!(!verify(&simulator, &database, false).await.is_equal());
+        let one = Options { kinds: vec![vemsync::kinds::kind("RestoreSession").expect("a kind")], ..options() };
+        sync_with(&simulator, &database, &one).await.expect("a pass");
+        let found = verify(&simulator, &database, true).await;
+        assert!(!found.is_equal(), "{found:#?}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_a_crowded_second_are_counted_once() {
+    for database in both().await {
+        let options = SimulatorOptions { shuffle_ties: true, ..SimulatorOptions::frozen(start()) };
+        let simulator = simulate_with(fleet(312), options).await;
+        let second = start() - TimeDelta::hours(30);
+        simulator.with_world(|world| {
+            for server in 0..3 {
+                world.add_burst(Kind::BackupTaskSession, server, second, 900);
+            }
+        });
+        sync(&simulator, &database).await;
+        let rows = database.number("select count(*) from backup_task_sessions").await.cast_unsigned();
+        let some = uids(&database, "backup_task_sessions", "true", 2700).await;
+        database.execute(&format!("delete from backup_task_sessions where uid in ({})", list(&some[2600..]))).await;
+        let found = total(&verify(&simulator, &database, false).await, "BackupTaskSession");
+        assert_eq!(found, DayCount { equal: rows - 100, missing: 100, different: 0, unproven: 0, gone: 0 });
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_lists_nothing_at_all_proves_nothing() {
+    for database in both().await {
+        let simulator = simulate(fleet(313)).await;
+        sync(&simulator, &database).await;
+        simulator.with_world(|world| world.set_retention_days(Some(0)));
+        for _ in 0..3 {
+            let found = verify(&simulator, &database, false).await;
+            assert!(found.kinds.iter().all(|kind| kind.gone == 0), "{found:#?}");
+            assert!(!found.is_equal());
+        }
     }
 }
 

@@ -134,8 +134,6 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
 async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -> Result<u64, Error> {
     let fuse = (state.sweep.compared * FUSE_PERCENT / 100).clamp(FUSE_LEAST, FUSE_MOST);
     let holes = holes(reader, evidence).await?;
-    let lost = lost_by_going_back(reader, &holes).await?;
-    let holes = holes.iter().filter(|row| !lost.contains(&row.uid)).count() as u64;
     let is_blown = holes > fuse && !state.order.comparison.accepts_missing;
     if is_blown {
         state.unproven = Some(format!(
@@ -149,8 +147,13 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
         let is_last = candidates.len() < CHUNK as usize;
         let (mut gone, mut holes): (Vec<StoredRow>, Vec<StoredRow>) =
             candidates.into_iter().partition(|row| !evidence.is_hole(row));
-        holes.retain(|row| evidence.sees(row) && (!is_blown || lost.contains(&row.uid)));
-        if !holes.is_empty() {
+        let all = holes.len();
+        holes.retain(|row| evidence.sees(row));
+        if holes.len() < all {
+            let unseen = all - holes.len();
+            state.unproven.get_or_insert(format!("{unseen} rows are of backup servers that are not listed"));
+        }
+        if !is_blown {
             let proven = not_returned(reader, &holes, evidence.control).await?;
             gone.extend(holes.into_iter().filter(|row| proven.contains(&row.uid)));
         }
@@ -174,34 +177,13 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
     }
 }
 
-/// The rows that are gone from among others, as far as any sweep says so: a sweep over two days must not take the edge
+/// How many rows are gone from among others, as far as any sweep says so: a sweep over two days must not take the edge
 /// of a mass for a few.
-async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<HashSet<StoredRow>, Error> {
+async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
     let context = reader.context;
     let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, limit: MANY };
     let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
-    Ok(doubted.into_iter().map(|(row, _)| row).filter(|row| evidence.sees(row) && evidence.is_hole(row)).collect())
-}
-
-/// Those of the holes that a source lost when it went back: of what was stored of a server before that was noticed, the
-/// newest rows without a gap.
-async fn lost_by_going_back(reader: &Reader<'_>, holes: &HashSet<StoredRow>) -> Result<HashSet<Uuid>, Error> {
-    let context = reader.context;
-    let mut lost = HashSet::new();
-    let Some(went_back_at) = context.store.went_back_at(context.em_id).await? else {
-        return Ok(lost);
-    };
-    // One is told by Enterprise Manager's clock, when rows were stored by this machine's.
-    let now = context.client.now();
-    let stored_before = went_back_at + (context.clock.now() - now);
-    let servers: HashSet<Uuid> = holes.iter().map(|row| row.server).collect();
-    for server in servers {
-        let limit = u32::try_from(holes.len()).unwrap_or(MANY);
-        let until = now + TimeDelta::days(1);
-        let newest = context.store.newest_rows(context.em_id, reader.kind, server, until, stored_before, limit).await?;
-        lost.extend(newest.iter().take_while(|row| holes.contains(row)).map(|row| row.uid));
-    }
-    Ok(lost)
+    Ok(doubted.into_iter().map(|(row, _)| row).filter(|row| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
 }
 
 fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {

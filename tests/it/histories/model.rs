@@ -149,13 +149,18 @@ impl Model {
         marks.iter().rev().find(|(committed, _)| *committed < at).map(|(_, mark)| *mark)
     }
 
-    /// How many stored rows of a kind the account did not see at that time, of the two days before: those that every
-    /// sweep looks for.
-    pub fn hidden_lately(&self, kind: &'static str, at: DateTime<Utc>) -> usize {
-        let is_recent = |row: &&Visibility| row.creation >= at - TimeDelta::hours(48);
+    /// Whether a row that the account did not see at that time was one of a few, of the two days before: those that every
+    /// sweep looks for. What is older than all that it did see looks purged.
+    pub fn is_hidden_among_few(&self, kind: &'static str, row: &Visibility, at: DateTime<Utc>) -> bool {
+        let Some(oldest) = self.truth.oldest_shown(kind, at).filter(|oldest| row.creation >= *oldest) else {
+            return true;
+        };
+        let since = oldest.max(at - TimeDelta::hours(48));
         let is_stored = |row: &&Visibility| self.rows.contains_key(&(kind, row.uid));
-        let is_hidden = |row: &&Visibility| stretch(&row.had, at).is_some() && stretch(&row.shown, at).is_none();
-        self.truth.kinds[kind].rows.values().filter(is_recent).filter(is_stored).filter(is_hidden).count()
+        let is_hidden = |row: &&Visibility| {
+            row.creation >= since && stretch(&row.had, at).is_some() && stretch(&row.shown, at).is_none()
+        };
+        self.truth.kinds[kind].rows.values().filter(is_hidden).filter(is_stored).count() <= 20
     }
 
     /// Takes in what has become durable at this moment, by Enterprise Manager's clock.

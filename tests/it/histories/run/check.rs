@@ -73,7 +73,7 @@ impl Run {
             // From outside, a few rows that the account does not see cannot be told from rows that are gone.
             let is_listed = self.simulator.with_world(|world| world.sees_server(row.server, at));
             let is_hidden = !row.shown.iter().any(|(from, to)| *from <= at && at < *to);
-            if is_hidden && is_listed && model.hidden_lately(kind.name, at) <= 20 {
+            if is_hidden && is_listed && model.is_hidden_among_few(kind.name, row, at) {
                 return Ok(());
             }
             let what = format!("{} {uid} is marked as missing since {at}, when the source had it: {row:?}", kind.name);
