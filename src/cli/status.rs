@@ -128,7 +128,8 @@ fn remark(stream: &StreamStatus, overlap: TimeDelta, is_read_again: bool) -> Str
     let mut remarks = Vec::new();
     let newest = stream.creation_mark.max(stream.end_mark);
     if let Some(silent) = newest.map(|newest| stream.scanned_at - newest).filter(|silent| *silent > SILENT) {
-        remarks.push(format!("silent for {} days", silent.num_days()));
+        let days = silent.num_days();
+        remarks.push(format!("silent for {days} {}", if days == 1 { "day" } else { "days" }));
     }
     if stream.overlap_seconds > overlap.num_seconds() {
         let hours = TimeDelta::seconds(stream.overlap_seconds).num_hours();
