@@ -48,6 +48,10 @@ create table session_transitions (
 );
 create index session_transitions_kind_uid on session_transitions (kind, uid, observed_at);
 
+-- A name may be longer than an entry of an index may be, and a server has few plans.
+drop index cloud_failover_plans_backup_server_uid_name;
+create index cloud_failover_plans_backup_server_uid on cloud_failover_plans (backup_server_uid);
+
 alter table enterprise_managers add column went_back_at timestamptz;
 alter table sync_backfills add column floor timestamptz;
 

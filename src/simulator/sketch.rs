@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::ticks::Ticks;
 use super::types::Kind;
-use super::world::{Outcome, World};
+use super::world::{Outcome, Server, World};
 
 /// What is in it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,9 @@ pub struct SketchOptions {
     pub from: DateTime<Utc>,
     /// When the last one starts.
     pub to: DateTime<Utc>,
+    /// Before each of these moments, the last collection of every server takes a part of a second: what starts in the
+    /// rest of it comes with the next one.
+    pub splits: Vec<DateTime<Utc>>,
 }
 
 impl World {
@@ -43,6 +46,12 @@ impl World {
                 at = Ticks::from_utc(at).floor_to(server.interval_secs, server.phase_secs).utc();
             }
             sessions += world.sketch_run(kind, server, at);
+        }
+        for split in &options.splits {
+            for server in 0..options.servers {
+                let kind = options.kinds[world.rng.usize(..options.kinds.len())];
+                world.sketch_split(kind, server, *split);
+            }
         }
         world.index();
         world
@@ -74,6 +83,19 @@ impl World {
             self.sketch_session(kind, server, at + wait, length, Some(parent));
         }
         1 + tasks
+    }
+
+    /// Two sessions in the second of the last collection before `at`, one in time for it and one too late.
+    fn sketch_split(&mut self, kind: Kind, server: usize, at: DateTime<Utc>) {
+        let Server { interval_secs, phase_secs, .. } = self.servers[server];
+        let collected = Ticks::from_utc(at).floor_to(interval_secs, phase_secs).utc();
+        let length = TimeDelta::minutes(self.rng.i64(1..60));
+        let early = collected - TimeDelta::seconds(self.rng.i64(1..60));
+        let parent = kind.parent().map(|parent| self.sketch_session(parent, server, early, length, None));
+        let late = TimeDelta::milliseconds(self.rng.i64(1..1000));
+        for wait in [TimeDelta::zero(), late] {
+            self.sketch_session(kind, server, collected + wait, length, parent);
+        }
     }
 
     fn sketch_session(

@@ -14,7 +14,10 @@ fn hours(hours: i64) -> DateTime<Utc> {
 
 fn world(seed: u64) -> World {
     let kinds = vec![Kind::BackupTaskSession, Kind::RestoreSession];
-    World::sketch(seed, &SketchOptions { servers: 3, kinds, sessions: 200, from: start(), to: hours(72) })
+    World::sketch(
+        seed,
+        &SketchOptions { servers: 3, kinds, sessions: 200, from: start(), to: hours(72), splits: Vec::new() },
+    )
 }
 
 fn is_in(stretches: &[(DateTime<Utc>, DateTime<Utc>)], at: DateTime<Utc>) -> bool {

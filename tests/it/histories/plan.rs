@@ -16,6 +16,8 @@ pub struct Profile {
     pub overlap: TimeDelta,
     /// Rows of a server come in the order of their creation, and none comes late.
     pub is_in_order: bool,
+    /// Collections take a part of a second, shortly before a pass.
+    pub splits_seconds: bool,
     /// Requests fail, and processes die.
     pub has_troubles: bool,
     /// Nothing befalls Enterprise Manager and its servers but outages and what else the profile says.
@@ -31,6 +33,7 @@ impl Profile {
     pub const ALL: Self = Self {
         overlap: TimeDelta::hours(2),
         is_in_order: false,
+        splits_seconds: false,
         has_troubles: true,
         is_plain: false,
         restores: 0.25,
@@ -38,8 +41,14 @@ impl Profile {
     };
 
     /// Neither an overlap nor a sweep covers up what the passes miss. Rows come in order, so that nothing is missed.
-    pub const STRICT: Self =
-        Self { overlap: TimeDelta::zero(), is_in_order: true, restores: 0.0, has_sweeps: false, ..Self::ALL };
+    pub const STRICT: Self = Self {
+        overlap: TimeDelta::zero(),
+        is_in_order: true,
+        splits_seconds: true,
+        restores: 0.0,
+        has_sweeps: false,
+        ..Self::ALL
+    };
 
     /// Enterprise Manager is restored from a backup, and nothing else befalls it.
     pub const RESTORED: Self = Self { has_troubles: false, is_plain: true, restores: 1.0, ..Self::STRICT };
@@ -104,7 +113,9 @@ impl History {
         let servers = rng.usize(2..=6);
         let wanted: Vec<Kind> =
             kinds.iter().copied().filter(|kind| !kinds.iter().any(|k| k.parent() == Some(*kind))).collect();
-        let sketch = SketchOptions { servers, kinds: wanted, sessions: rng.usize(60..350), from, to };
+        let sessions = rng.usize(60..350);
+        let splits = if profile.splits_seconds { every_fourth(&steps) } else { Vec::new() };
+        let sketch = SketchOptions { servers, kinds: wanted, sessions, from, to, splits };
         let mut world = World::sketch(seed, &sketch);
         let mut quiet_at = to.max(from + TimeDelta::hours(3));
         let restored_at = befall(rng, profile, &mut world, from, to, &mut quiet_at);
@@ -163,6 +174,16 @@ fn steps(rng: &mut fastrand::Rng, profile: &Profile) -> Vec<(TimeDelta, Step)> {
             (TimeDelta::minutes(jump) + TimeDelta::milliseconds(rng.i64(0..60_000)), step)
         })
         .collect()
+}
+
+/// When every fourth step is taken.
+fn every_fourth(steps: &[(TimeDelta, Step)]) -> Vec<DateTime<Utc>> {
+    let mut at = start();
+    let moments = steps.iter().map(|(jump, _)| {
+        at += *jump;
+        at
+    });
+    moments.step_by(4).collect()
 }
 
 /// A moment of that time, and how long something lasts from there.
