@@ -6,8 +6,9 @@
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use uuid::Uuid;
 
-use crate::batch::{Batch, Builder, Defect, quoted};
+use crate::batch::{Batch, Builder, Defect, guid, quoted};
 use crate::kind::Entity;
 use crate::kinds::PARENTS;
 
@@ -95,6 +96,14 @@ pub struct Decoded {
     pub records: usize,
     /// Whether the answer had a container for rows at all: an empty list and a missing one are not the same.
     pub has_container: bool,
+}
+
+impl Decoded {
+    /// What the answer lists: the rows, and what could not be stored as far as its identity can be read.
+    pub fn identities(&self) -> impl Iterator<Item = Uuid> {
+        let rejected = self.rejects.iter().filter_map(|reject| guid(reject.uid.as_deref()?));
+        self.batch.uids().chain(rejected)
+    }
 }
 
 /// Decodes the answer to a query for entities of one type.

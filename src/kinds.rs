@@ -293,6 +293,9 @@ const JOB_COLUMNS: &[Column] = &[
     time("next_run", elem("NextRun")),
 ];
 
+/// The first of [`PARENTS`].
+pub const BACKUP_SERVERS: Entity = PARENTS[0];
+
 /// What sessions hang below, in the order in which it is read: servers first, since all others refer to them.
 pub const PARENTS: &[Entity] = &[
     Entity {

@@ -1,5 +1,5 @@
-//! Bugs put in on purpose, to see that the tests would find them. Without the feature `planted`, which no release may
-//! have, there are none, and asking costs nothing.
+//! Bugs put in on purpose, to see that the tests would find them. Without the feature `planted` there are none, and
+//! [`is`] is a constant. No release may have it.
 
 #[cfg(all(feature = "planted", not(debug_assertions)))]
 compile_error!("the feature `planted` puts bugs in on purpose: it is for tests only");

@@ -35,7 +35,7 @@ pub use error::Error;
 pub use lease::{Asked, Leases};
 pub use migrate::Pending;
 pub use report::{KindStatus, LeaseStatus, ManagerStatus, RejectRow, StreamStatus};
-pub use sweep::{Doubt, Doubts, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
+pub use sweep::{Doubt, Doubted, Doubts, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
 
 /// The result of a call to the store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -103,6 +103,14 @@ pub struct Backfill {
     pub finished_at: Option<DateTime<Utc>>,
     /// How far down it is to go where that is settled; `None` leaves it to the settings.
     pub floor: Option<DateTime<Utc>>,
+}
+
+impl Backfill {
+    /// Whether it is the first history of its kind, and read to its floor.
+    #[must_use]
+    pub fn is_first_history(&self) -> bool {
+        self.first_marks.is_some() && self.finished_at.is_some()
+    }
 }
 
 /// A stored row that has not ended, and how it was asked for.
@@ -220,7 +228,7 @@ pub struct Pass {
     pub em_id: i64,
     /// The API's query type.
     pub kind: &'static str,
-    /// narrow, wide or backfill.
+    /// narrow, wide, backfill or sweep.
     pub mode: &'static str,
     /// When it began.
     pub started_at: DateTime<Utc>,
@@ -287,7 +295,7 @@ pub trait Store: Send + Sync {
     async fn compare(&self, batch: &Batch, kind: &'static SessionKind) -> Result<Vec<Likeness>>;
 
     /// Rows that sweeps have doubted, oldest first, with the time of the first doubt.
-    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<(StoredRow, DateTime<Utc>)>>;
+    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<Doubted>>;
 
     /// How many rows of one kind are marked as missing, by backup server and day of creation.
     async fn marked_by_day(

@@ -171,6 +171,14 @@ struct Context<'a> {
     listed: Option<HashSet<Uuid>>,
 }
 
+impl Context<'_> {
+    /// A backup server's name for a message; its identity where it has none.
+    async fn server_name(&self, server: Uuid) -> Result<String, Error> {
+        let name = self.store.server_names().await?.remove(&server);
+        Ok(name.unwrap_or_else(|| server.to_string()))
+    }
+}
+
 impl Syncer {
     /// Sees that there is an Enterprise Manager and that the account may log on.
     ///
@@ -332,24 +340,28 @@ impl Syncer {
             other => other,
         };
         let counts = context.writer.flush().await?.get(kind.name).copied().unwrap_or_default();
-        let outcome = match &result {
-            Ok(()) => "done",
-            Err(Error::Unavailable) => "unavailable",
-            Err(_) => "failed",
-        };
-        let pass = Pass {
+        let outcome = KindOutcome { kind: kind.name, counts, reads, result };
+        context.writer.record(self.entry(mode.name(), started_at, &outcome)).await?;
+        Ok(outcome)
+    }
+
+    /// The line in the diary for one kind's part of a pass or a sweep, which ends now.
+    fn entry(&self, mode: &'static str, started_at: DateTime<Utc>, outcome: &KindOutcome) -> Pass {
+        Pass {
             em_id: self.em_id,
-            kind: kind.name,
-            mode: mode.name(),
+            kind: outcome.kind,
+            mode,
             started_at,
             finished_at: self.clock.now(),
-            outcome,
-            requests: reads,
-            counts,
-            error: result.as_ref().err().map(|error| escape::chain(error)),
-        };
-        context.writer.record(pass).await?;
-        Ok(KindOutcome { kind: kind.name, counts, reads, result })
+            outcome: match &outcome.result {
+                Ok(()) => "done",
+                Err(Error::Unavailable) => "unavailable",
+                Err(_) => "failed",
+            },
+            requests: outcome.reads,
+            counts: outcome.counts,
+            error: outcome.result.as_ref().err().map(|error| escape::chain(error)),
+        }
     }
 }
 

@@ -27,6 +27,13 @@ pub fn init(settings: &LogSettings) -> Result<(), TryInitError> {
     tracing_subscriber::registry().with(formatted(settings.format, ansi, io::stderr)).with(filter(settings)).try_init()
 }
 
+/// What everything is logged in that concerns one Enterprise Manager, so that the lines of several can be told apart.
+#[must_use]
+pub fn manager(name: &str) -> tracing::Span {
+    // At this level it is there however little is logged.
+    tracing::error_span!("manager", em = name)
+}
+
 /// What passes: `RUST_LOG`, or what vemsync itself says at its verbosity and the warnings of libraries.
 fn filter(settings: &LogSettings) -> EnvFilter {
     // What sqlx warns of (a slow statement, a lost connection) comes back as an error that is printed once.

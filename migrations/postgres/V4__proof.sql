@@ -53,6 +53,7 @@ drop index cloud_failover_plans_backup_server_uid_name;
 create index cloud_failover_plans_backup_server_uid on cloud_failover_plans (backup_server_uid);
 
 alter table enterprise_managers add column went_back_at timestamptz;
+alter table sync_marks add column widened_seconds bigint not null default 0;
 alter table sync_backfills add column floor timestamptz;
 
 create view sync_freshness as
@@ -107,6 +108,7 @@ comment on column session_transitions.to_state is 'The state after';
 comment on column session_transitions.from_result is 'The result before';
 comment on column session_transitions.to_result is 'The result after';
 comment on column enterprise_managers.went_back_at is 'When it was last found to show older data than before, as after a restore from a backup';
+comment on column sync_marks.widened_seconds is 'The overlap that rows which came late made necessary; 0 if none did';
 comment on column sync_backfills.floor is 'How far down it is to go where that is settled; null where the settings say';
 comment on view sync_freshness is 'How current the copy is, per Enterprise Manager, session type and backup server';
 comment on column sync_freshness.em_name is 'The Enterprise Manager''s name';

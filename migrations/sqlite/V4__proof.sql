@@ -53,6 +53,7 @@ drop index cloud_failover_plans_backup_server_uid_name;
 create index cloud_failover_plans_backup_server_uid on cloud_failover_plans (backup_server_uid);
 
 alter table enterprise_managers add column went_back_at TEXT;
+alter table sync_marks add column widened_seconds INTEGER not null default 0;
 alter table sync_backfills add column floor TEXT;
 
 create view sync_freshness as
@@ -108,6 +109,7 @@ insert into schema_comments (table_name, column_name, computed_type, description
   ('session_transitions', 'from_result', null, 'The result before'),
   ('session_transitions', 'to_result', null, 'The result after'),
   ('enterprise_managers', 'went_back_at', null, 'When it was last found to show older data than before, as after a restore from a backup'),
+  ('sync_marks', 'widened_seconds', null, 'The overlap that rows which came late made necessary; 0 if none did'),
   ('sync_backfills', 'floor', null, 'How far down it is to go where that is settled; null where the settings say'),
   ('sync_freshness', null, null, 'How current the copy is, per Enterprise Manager, session type and backup server'),
   ('sync_freshness', 'em_name', null, 'The Enterprise Manager''s name'),

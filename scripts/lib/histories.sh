@@ -61,8 +61,7 @@ torture_planted() {
   it --features planted histories::no_bug_is_found_where_none_is_planted | table || missed=1
   export VEMSYNC_HISTORIES=1000
   printf '%-18s %-9s  %-5s  %s\n' bug "found at" by what
-  for bug in lower-bound mark-before-rows mark-per-window mark-rounded-up one-mark no-contiguity no-open-refresh \
-    no-final-guard max-after-reset missing-at-once sweep-from-zero; do
+  for bug in $(sed -n 's/^ *("\([a-z-]*\)", Bug::.*/\1/p' src/planted.rs); do
     export VEMSYNC_PLANTED=$bug
     it --features planted histories::a_planted_bug_is_found | table | cut -c 1-160 | grep "^$bug " || {
       printf '%-18s NOT FOUND\n' "$bug"

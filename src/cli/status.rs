@@ -46,7 +46,10 @@ fn write_text(
         writeln!(out, "{}", writer(manager, now))?;
         if let Some(went_back_at) = manager.went_back_at {
             let at = report::time(went_back_at);
-            writeln!(out, "it showed older data than before on {at}, as after a restore; everything was read again")?;
+            writeln!(
+                out,
+                "it showed older data than before on {at}, as after a restore; everything is read again since"
+            )?;
         }
         writeln!(out)?;
         let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "LAST SWEEP", "OUTCOME"]);
@@ -132,8 +135,9 @@ fn remark(stream: &StreamStatus, overlap: TimeDelta, is_read_again: bool) -> Str
         remarks.push(format!("silent for {days} {}", if days == 1 { "day" } else { "days" }));
     }
     if stream.overlap_seconds > overlap.num_seconds() {
-        let hours = TimeDelta::seconds(stream.overlap_seconds).num_hours();
-        remarks.push(format!("rows came late: overlap {hours} h"));
+        let minutes = stream.overlap_seconds / 60;
+        let overlap = if minutes % 60 == 0 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
+        remarks.push(format!("rows came late: overlap {overlap}"));
     }
     remarks.join("; ")
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::backfill::BackfillArgs;
 use super::{Exit, complain, print, report, work};
@@ -13,6 +14,7 @@ use crate::escape;
 use crate::lifecycle::Signals;
 use crate::store::{Schema, Store};
 use crate::sync::{Error, HistoryRange, KindOutcome, Mode, Options, Summary};
+use crate::telemetry;
 
 /// One wide pass over everything.
 pub(super) async fn sync(settings: &Settings) -> anyhow::Result<Exit> {
@@ -22,7 +24,9 @@ pub(super) async fn sync(settings: &Settings) -> anyhow::Result<Exit> {
     let mut worst = Exit::Done;
     for manager in &settings.managers {
         let begun = Instant::now();
-        let outcome = pass(manager, store.clone(), &cancel, &work::options(settings)).await;
+        let options = work::options(settings);
+        let outcome =
+            pass(manager, store.clone(), &cancel, &options).instrument(telemetry::manager(&manager.name)).await;
         worst = finish(manager, outcome, begun, worst)?;
         if matches!(worst, Exit::Database | Exit::Interrupted) {
             break;
@@ -58,8 +62,8 @@ pub(super) async fn backfill(settings: &Settings, args: &BackfillArgs) -> anyhow
     for manager in &settings.managers {
         let begun = Instant::now();
         let options = work::options(settings);
-        let outcome = history(manager, store.clone(), &cancel, &options, args).await;
-        let outcome = match outcome {
+        let outcome = history(manager, store.clone(), &cancel, &options, args);
+        let outcome = match outcome.instrument(telemetry::manager(&manager.name)).await {
             Ok(None) => continue,
             Ok(Some(summary)) => Ok(summary),
             Err(error) => Err(error),

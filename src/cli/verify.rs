@@ -6,14 +6,16 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{Exit, backfill, complain, print, report, sync, work};
-use crate::config::{ManagerSettings, Settings};
+use crate::config::{ManagerSettings, Place, Problem, Problems, Settings};
 use crate::escape;
 use crate::lifecycle::Signals;
 use crate::store::{Schema, Store};
 use crate::sync::{Comparison, DayCount, Error, SweepOutcome, SweepSummary};
+use crate::telemetry;
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Args)]
@@ -59,6 +61,8 @@ struct ManagerReport {
 #[derive(Debug, Serialize)]
 struct KindReport {
     kind: &'static str,
+    /// Whether this Enterprise Manager does not know the type.
+    is_unavailable: bool,
     /// Null where the comparison did not reach its end.
     finished_at: Option<DateTime<Utc>>,
     error: Option<String>,
@@ -106,13 +110,18 @@ impl From<DayCount> for Counts {
 
 /// Compares every configured Enterprise Manager.
 pub(super) async fn run(settings: &Settings, args: &VerifyArgs) -> anyhow::Result<Exit> {
+    if let Some(since) = args.since.filter(|since| *since > work::clock().now()) {
+        let what = format!("--since {} lies in the future", since.to_rfc3339());
+        return Err(Problems::from(Problem::new(Place::Flag("verify"), what, "give an earlier --since")).into());
+    }
     let cancel = CancellationToken::new();
     let _signals = Signals::cancel(cancel.clone(), Exit::Interrupted);
     let store = work::open(settings, Schema::Require).await?;
     let mut worst = Exit::Done;
     let mut report = Report { is_equal: true, managers: Vec::new() };
     for manager in &settings.managers {
-        match verify(settings, manager, store.clone(), &cancel, args).await {
+        let compared = verify(settings, manager, store.clone(), &cancel, args);
+        match compared.instrument(telemetry::manager(&manager.name)).await {
             Ok(summary) => {
                 let names = store.server_names().await?;
                 let manager = manager_report(&manager.name, &summary, |server| names.get(&server).cloned());
@@ -176,8 +185,9 @@ fn kind_report(outcome: &SweepOutcome, server_name: impl Fn(Uuid) -> Option<Stri
     });
     KindReport {
         kind: outcome.kind,
+        is_unavailable: outcome.is_unavailable(),
         finished_at: sweep.and_then(|sweep| sweep.finished_at),
-        error: outcome.result.as_ref().err().map(|error| escape::chain(error)),
+        error: outcome.result.as_ref().err().filter(|_| !outcome.is_unavailable()).map(|error| escape::chain(error)),
         compared_from: sweep.map(|sweep| sweep.from),
         total: total.into(),
         unsettled: outcome.unsettled,
@@ -194,12 +204,14 @@ fn write_text(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs) -
     let mut table = report::table(head);
     for kind in &manager.kinds {
         let remark = match (&kind.error, kind.finished_at, kind.compared_from) {
+            _ if kind.is_unavailable => "unavailable".to_owned(),
             (Some(error), _, _) => format!("FAILED: {}", report::shortened(error)),
             (None, None, None) => "DIFFERS: its history is not read yet; run `vemsync sync`".to_owned(),
             _ => String::new(),
         };
-        if kind.days.is_empty() {
-            table.add_row([kind.kind, "", "", "0", "0", "0", "0", "0", &remark]);
+        if kind.days.is_empty() || !remark.is_empty() {
+            let count = if kind.days.is_empty() { "0" } else { "" };
+            table.add_row([kind.kind, "", "", count, count, count, count, count, &remark]);
         }
         let mut rest = kind.days.as_slice();
         while let Some(first) = rest.first() {
@@ -222,7 +234,7 @@ fn write_text(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs) -
                     missing_there_proven: sum(|counts| counts.missing_there_proven),
                 };
                 let days = if equal.len() == 1 { equal[0].day.to_string() } else { format!("{} days", equal.len()) };
-                add(&mut table, kind.kind, &server, &days, counts, &remark);
+                add(&mut table, kind.kind, &server, &days, counts, "");
             }
             for day in differing {
                 add(&mut table, kind.kind, &server, &day.day.to_string(), day.counts, "DIFFERS");
@@ -265,12 +277,12 @@ fn write_remarks(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs
     if manager.kinds.iter().any(|kind| kind.total.missing_there_unproven > 0 && kind.unproven_because.is_none()) {
         writeln!(
             out,
-            "Rows missing there stay. Enterprise Manager may have purged them; a second run that does not find them either, proves it."
+            "Rows missing there stay. Enterprise Manager may have purged them; a second run that does not find them either may prove it."
         )?;
     }
     for kind in &manager.kinds {
         if let Some(reason) = &kind.unproven_because {
-            writeln!(out, "{}: nothing was marked as gone: {reason}.", kind.kind)?;
+            writeln!(out, "{}: not everything that is missing there was marked as gone: {reason}.", kind.kind)?;
         }
     }
     Ok(())

@@ -13,6 +13,8 @@ pub struct References {
     pub uids: Vec<Uuid>,
     /// References in the answer, with those whose identity cannot be read.
     pub records: usize,
+    /// Whether the answer had a list of references at all.
+    pub has_container: bool,
     /// The page.
     pub paging: Paging,
 }
@@ -23,7 +25,8 @@ pub struct References {
 /// If the document as a whole cannot be trusted.
 pub fn references(body: &[u8]) -> Result<References, Error> {
     let mut events = Events::new(document_text(body)?);
-    let (mut uids, mut records, mut found, mut in_refs) = (Vec::new(), 0, None, false);
+    let (mut uids, mut records, mut found) = (Vec::new(), 0, None);
+    let (mut has_container, mut in_refs) = (false, false);
     loop {
         let event = events.next()?;
         // Of a start, the depth counts its element already; of an empty one it does not.
@@ -40,7 +43,7 @@ pub fn references(body: &[u8]) -> Result<References, Error> {
         let name = start.local_name().into_inner();
         match depth {
             1 if name != "QueryResult" => return Err(Error::Root(name.chars().take(80).collect())),
-            2 if name == "Refs" => in_refs = matches!(event, Event::Start(_)),
+            2 if name == "Refs" => (has_container, in_refs) = (true, matches!(event, Event::Start(_))),
             2 if name == "PagingInfo" => found = paging(start).map_err(|reason| events.malformed(&reason))?.or(found),
             3 if in_refs && records >= MAX_RECORDS => return Err(Error::Records),
             3 if in_refs => {
@@ -50,7 +53,7 @@ pub fn references(body: &[u8]) -> Result<References, Error> {
             _ => {}
         }
     }
-    Ok(References { uids, records, paging: found.ok_or(Error::NoPaging)? })
+    Ok(References { uids, records, has_container, paging: found.ok_or(Error::NoPaging)? })
 }
 
 fn identity(start: &BytesStart<'_>) -> Result<Option<Uuid>, String> {
@@ -89,8 +92,14 @@ mod tests {
         ] {
             assert_eq!(references(body.as_bytes()), Err(error));
         }
-        // Entities in their place are no references: nothing is listed, and nothing must be concluded from that.
-        let body = format!("<QueryResult><Refs/>{PAGING}</QueryResult>");
-        assert_eq!(references(body.as_bytes()).map(|found| found.records), Ok(0));
+    }
+
+    #[test]
+    fn an_empty_list_is_told_from_none() {
+        for (body, has_container) in [("<Refs/>", true), ("<Entities><Refs><Ref/></Refs></Entities>", false)] {
+            let body = format!("<QueryResult>{body}{PAGING}</QueryResult>");
+            let found = references(body.as_bytes()).expect("an answer");
+            assert_eq!((found.records, found.has_container), (0, has_container));
+        }
     }
 }

@@ -323,8 +323,8 @@ async fn set_mark(tx: &mut Tx, commit: &Commit, mark: &Mark, now: DateTime<Utc>)
         "insert into sync_marks as t (em_id, kind, backup_server_uid, field, mark, scanned_at, overlap_seconds,\n\
          rows_per_hour, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)\n\
          on conflict (em_id, kind, backup_server_uid, field) do update set mark = excluded.mark,\n\
-         scanned_at = excluded.scanned_at, overlap_seconds = case when t.overlap_seconds > excluded.overlap_seconds\n\
-         then t.overlap_seconds else excluded.overlap_seconds end,\n\
+         scanned_at = excluded.scanned_at, overlap_seconds = case when t.widened_seconds > excluded.overlap_seconds\n\
+         then t.widened_seconds else excluded.overlap_seconds end,\n\
          rows_per_hour = excluded.rows_per_hour,\n\
          updated_at = case when t.mark = excluded.mark then t.updated_at else excluded.updated_at end",
         vec![

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::database::{Tx, Value, value};
 use super::sql::{self, Dialect};
-use super::{Doubts, Error, Likeness, Result, StoredRow, Sweep, SweepScope, commit, database, postgres, sqlite};
+use super::{
+    Doubted, Doubts, Error, Likeness, Result, StoredRow, Sweep, SweepScope, commit, database, postgres, sqlite,
+};
 use crate::batch::Batch;
 use crate::kind::{Entity, SessionKind, Ty};
 
@@ -114,26 +116,22 @@ pub(super) async fn newest_rows(
 }
 
 /// Rows that sweeps doubt, and since when they do.
-pub(super) async fn doubts(
-    tx: &mut Tx,
-    em_id: i64,
-    entity: Entity,
-    which: Doubts,
-) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+pub(super) async fn doubts(tx: &mut Tx, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<Doubted>> {
     let is_session = crate::kinds::kind(entity.name).is_some();
     let (server, created) = match is_session {
         true => (server(tx.dialect(), "t"), "t.creation_time"),
         false => ("t.uid".to_owned(), "t.first_seen_at"),
     };
+    let behind = if which.after.is_some() { format!("and ({created}, t.uid) > ($7, $8)\n") } else { String::new() };
     let statement = format!(
         "select t.uid, {server}, {created}, d.seen_at from sync_doubts d join {table} t on t.uid = d.uid\n\
          where d.em_id = $1 and d.kind = $2 and d.doubt = $3 and d.sweeps >= $4 and d.swept_at >= $5 and d.swept_at <= $6\n\
-         order by {created}, t.uid limit {limit}",
+         {behind}order by {created}, t.uid limit {limit}",
         limit = which.limit,
         table = entity.table,
     );
     let (least, most) = which.swept_at.map_or((DateTime::UNIX_EPOCH, commit::FAR_FUTURE), |at| (at, at));
-    let values = vec![
+    let mut values = vec![
         em_id.into(),
         entity.name.into(),
         which.doubt.name().into(),
@@ -141,8 +139,11 @@ pub(super) async fn doubts(
         least.into(),
         most.into(),
     ];
+    if let Some(after) = which.after {
+        values.extend([after.creation_time.into(), after.uid.into()]);
+    }
     let rows = tx.query(&statement, values).await?;
-    rows.iter().map(|row| Ok((stored_row(row)?, row.time(3)?))).collect()
+    rows.iter().map(|row| Ok(Doubted { row: stored_row(row)?, since: row.time(3)? })).collect()
 }
 
 /// How many rows are marked as missing, by server and day of creation.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::lock::Locks;
 use super::sql::Dialect;
 use super::{
-    Backfill, Commit, Counts, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow, Result,
-    Schema, Store, StoredRow, Sweep, migrate, postgres, sqlite,
+    Backfill, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow,
+    Result, Schema, Store, StoredRow, Sweep, migrate, postgres, sqlite,
 };
 use crate::batch::{Batch, Values};
 use crate::kind::{Entity, SessionKind};
@@ -327,7 +327,7 @@ impl Store for SqlStore {
         super::compare::compare(&mut self.begin_read().await?, batch, kind).await
     }
 
-    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<Doubted>> {
         super::compare::doubts(&mut self.begin_read().await?, em_id, entity, which).await
     }
 

@@ -266,7 +266,7 @@ impl Leases {
         Ok(Some(Lease { holder: row.text(0)?.unwrap_or_default(), left: row.time(1)? - row.time(2)? }))
     }
 
-    /// Over for so long that nobody can be about to take it who is alive: what is locked counts as free then.
+    /// The lease ended so long ago that a living waiter would have taken it: whoever still holds a lock counts as dead.
     fn is_stale(&self, lease: Option<&Lease>) -> bool {
         let quarter = TimeDelta::from_std(self.lasts / 4).unwrap_or(TimeDelta::MAX);
         lease.is_some_and(|lease| lease.left <= -quarter)

@@ -183,7 +183,7 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
             status.backfill_reached = reached[0].maybe_time(0)?;
             let swept = tx
                 .query(
-                    "select max(finished_at), cast(coalesce(sum(rows_missing + rows_different), 0) as bigint),\n\
+                    "select max(finished_at), cast(coalesce(sum(case when scope <> 'verify' then rows_missing + rows_different end), 0) as bigint),\n\
                      (select min(u.reached) from sync_sweeps u where u.em_id = $1 and u.kind = $2 and u.finished_at is null\n\
                      and u.started_at = (select max(n.started_at) from sync_sweeps n where n.em_id = $1 and n.kind = $2))\n\
                      from sync_sweeps where em_id = $1 and kind = $2",

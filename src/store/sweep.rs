@@ -94,8 +94,19 @@ pub struct Doubts {
     pub swept_at: Option<DateTime<Utc>>,
     /// In at least so many sweeps in a row.
     pub least_sweeps: i64,
+    /// Only rows behind this one: they come in the order of their creation.
+    pub after: Option<StoredRow>,
     /// At most so many rows.
     pub limit: u32,
+}
+
+/// A stored row that a sweep doubts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubted {
+    /// The row.
+    pub row: StoredRow,
+    /// When it was doubted first.
+    pub since: DateTime<Utc>,
 }
 
 /// How a stored row compares with what the source says of it.
@@ -132,6 +143,25 @@ pub struct SweepStep {
     pub returned: Vec<Uuid>,
     /// Servers whose rows came later than their overlap, with the overlap that they need, in seconds.
     pub overlaps: Vec<(Uuid, i64)>,
+}
+
+impl Sweep {
+    /// A sweep that has seen nothing yet.
+    #[must_use]
+    pub fn begin(scope: SweepScope, started_at: DateTime<Utc>, from: DateTime<Utc>) -> Self {
+        Self {
+            scope,
+            started_at,
+            from,
+            reached: started_at,
+            finished_at: None,
+            compared: 0,
+            missing: 0,
+            different: 0,
+            absent: 0,
+            max_lateness_seconds: None,
+        }
+    }
 }
 
 impl SweepStep {
@@ -205,7 +235,7 @@ pub(super) async fn write(tx: &mut Tx, commit: &Commit, step: &SweepStep, now: D
     }
     for (server, seconds) in &step.overlaps {
         tx.execute(
-            "update sync_marks set overlap_seconds = $1 where em_id = $2 and backup_server_uid = $3 and overlap_seconds < $1",
+            "update sync_marks set overlap_seconds = $1, widened_seconds = $1 where em_id = $2 and backup_server_uid = $3 and overlap_seconds < $1",
             vec![(*seconds).into(), commit.em_id.into(), (*server).into()],
         )
         .await?;

@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
     /// Takes note of rows that were awaited.
     fn receive(&mut self, decoded: &Decoded) {
         if !self.awaited.is_empty() {
-            for uid in decoded.batch.uids() {
+            for uid in decoded.identities() {
                 self.awaited.remove(&uid);
             }
         }
@@ -374,20 +374,25 @@ fn equal_state(state: &'static str) -> Filter {
 }
 
 /// Tells a type that the server does not know, and refuses even in the plainest query, from any other refusal.
-pub(super) async fn unless_unknown(
+pub(super) async fn unless_unknown<T>(
     client: &em::Client,
     kind: &'static str,
-    result: Result<(), Error>,
-) -> Result<(), Error> {
+    result: Result<T, Error>,
+) -> Result<T, Error> {
     let Err(Error::Read { source: em::Error::BadRequest { status: 400, .. }, .. }) = &result else {
         return result;
     };
+    known(client, kind).await?;
+    result
+}
+
+/// Asks in the plainest way for a type; [`Error::Unavailable`] if the server does not know it.
+pub(super) async fn known(client: &em::Client, kind: &'static str) -> Result<(), Error> {
     let bare = Query { kind, form: Form::Entities, filter: None, sort: None, page_size: 1, page: 1 };
-    match client.query(&bare, |_| Ok(())).await {
-        Ok(()) => result,
-        Err(em::Error::BadRequest { status: 400, .. }) => Err(Error::Unavailable),
-        Err(error) => Err(Error::Source(error)),
-    }
+    client.query(&bare, |_| Ok(())).await.map_err(|error| match error {
+        em::Error::BadRequest { status: 400, .. } => Error::Unavailable,
+        error => Error::Source(error),
+    })
 }
 
 /// The page that was asked for, of the size that was asked for or a smaller one, with no more rows than that.

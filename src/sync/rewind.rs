@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::read::Reader;
+use crate::decode::Decoded;
 use crate::store::{Backfill, StoredRow};
 use crate::timestamp::{floor_second, format_second};
 
@@ -32,8 +33,8 @@ pub(super) async fn await_marks(reader: &mut Reader<'_>) -> Result<Vec<StoredRow
 }
 
 /// Whether the source shows older data than before. `rows` are those that gave the marks, `scanned` the servers whose
-/// streams were read since `began_at`, by this machine's clock: what came in their place is stored already, and is no
-/// sign that they are there.
+/// streams were read since `began_at`, by this machine's clock: rows stored since then must not pass for the old
+/// ones.
 pub(super) async fn has_gone_back(
     reader: &mut Reader<'_>,
     rows: &[StoredRow],
@@ -81,28 +82,43 @@ async fn newest_are_gone(
     let uids: Vec<Uuid> = stored.iter().map(|row| row.uid).collect();
     let mut there: HashSet<Uuid> = HashSet::new();
     for some in uids.chunks(reader.uids_a_request()) {
-        there.extend(reader.by_uid(some).await?.iter().flat_map(|answer| answer.batch.uids()));
+        there.extend(reader.by_uid(some).await?.iter().flat_map(Decoded::identities));
     }
     let gone = stored.iter().take_while(|row| !there.contains(&row.uid)).filter(|row| row.creation_time >= oldest);
-    let gone: Vec<&StoredRow> = gone.collect();
     // A single session may have been deleted; behind it, no time is lost in which others could appear.
-    let has_gone = gone.len() >= 2;
+    let gone: Vec<&StoredRow> = gone.collect();
+    let [first, .., last] = gone.as_slice() else {
+        return Ok(false);
+    };
+    announce(reader, server, last.creation_time, first.creation_time).await?;
+    Ok(true)
+}
+
+/// Says that the sessions of a server between these times are gone.
+async fn announce(
+    reader: &Reader<'_>,
+    server: Uuid,
+    gone_from: DateTime<Utc>,
+    gone_to: DateTime<Utc>,
+) -> Result<(), Error> {
+    let context = reader.context;
     let known_at = context.store.went_back_at(context.em_id).await?;
-    let is_news = known_at.is_none_or(|at| context.client.now() - at > NEWS);
-    if !is_news {
-        tracing::info!(kind = reader.kind.name, server = %server, "the newest sessions are gone here, too");
-    } else if let (true, Some(first), Some(last)) = (has_gone, gone.first(), gone.last()) {
+    let server = context.server_name(server).await?;
+    let (gone_from, gone_to) = (format_second(gone_from), format_second(gone_to));
+    if known_at.is_none_or(|at| context.client.now() - at > NEWS) {
         tracing::warn!(
             kind = reader.kind.name,
-            server = %server,
-            gone_from = %format_second(last.creation_time),
-            gone_to = %format_second(first.creation_time),
+            server,
+            gone_from,
+            gone_to,
             "Enterprise Manager shows older data than before: the newest sessions of a backup server are gone. It was \
              probably restored from a backup or installed anew. Everything is read again; nothing that is stored is \
              deleted, and nothing is marked as missing until a full sweep is done"
         );
+    } else {
+        tracing::info!(kind = reader.kind.name, server, gone_from, gone_to, "the newest sessions are gone here, too");
     }
-    Ok(has_gone)
+    Ok(())
 }
 
 /// The creation of the oldest session that the source has, of the reader's kind or else of any.

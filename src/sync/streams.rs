@@ -68,8 +68,7 @@ impl Streams {
     async fn load(reader: &Reader<'_>) -> Result<Option<Self>, Error> {
         let (context, kind): (_, &SessionKind) = (reader.context, reader.kind);
         let backfills = context.store.backfills(context.em_id, kind).await?;
-        let is_first = |backfill: &&Backfill| backfill.first_marks.is_some() && backfill.finished_at.is_some();
-        let Some(first) = backfills.iter().find(is_first) else {
+        let Some(first) = backfills.iter().find(|backfill| backfill.is_first_history()) else {
             return Ok(None);
         };
         let marks = context.store.marks(context.em_id, kind).await?;
@@ -285,7 +284,7 @@ fn risen(
 }
 
 /// Where the scan of a stream begins: its overlap is the configured one, or wider where rows came later than that.
-fn scan_start(mark: &Mark, least: TimeDelta) -> DateTime<Utc> {
+pub(super) fn scan_start(mark: &Mark, least: TimeDelta) -> DateTime<Utc> {
     floor_second(mark.mark - least.max(TimeDelta::seconds(mark.overlap_seconds)))
 }
 

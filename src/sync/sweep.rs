@@ -12,11 +12,10 @@ use uuid::Uuid;
 
 use super::read::Reader;
 use super::writer::Writer;
-use super::{Context, Error, Options, Syncer, read};
-use crate::escape;
+use super::{Context, Error, KindOutcome, Options, Syncer, read, streams};
 use crate::kind::SessionKind;
 use crate::planted::{self, Bug};
-use crate::store::{Backfill, Counts, Doubt, Doubts, Field, Pass, Store, Sweep, SweepScope, SweepStep};
+use crate::store::{Backfill, Counts, Doubt, Doubts, Field, Mark, Store, Sweep, SweepScope, SweepStep};
 use crate::timestamp::floor_second;
 
 mod outcome;
@@ -54,7 +53,7 @@ pub struct Comparison {
     pub accepts_missing: bool,
 }
 
-/// Nobody has to ask for it.
+/// What a daemon's own sweeps do.
 const SWEEP: Comparison = Comparison { since: None, stores: true, accepts_missing: false };
 
 /// What a sweep is to do.
@@ -62,8 +61,6 @@ const SWEEP: Comparison = Comparison { since: None, stores: true, accepts_missin
 struct Order {
     scope: SweepScope,
     comparison: Comparison,
-    /// Whether days are counted.
-    counts: bool,
     /// When the kinds' sweeps of this round began.
     started_at: DateTime<Utc>,
 }
@@ -84,7 +81,7 @@ impl Syncer {
             Some((started_at, false)) => started_at,
             _ => self.new_round(options).await?,
         };
-        let order = Order { scope, comparison: SWEEP, counts: false, started_at };
+        let order = Order { scope, comparison: SWEEP, started_at };
         self.in_turn(Box::pin(self.run_sweep(order, options, requests))).await
     }
 
@@ -94,34 +91,33 @@ impl Syncer {
     /// Only what stops all kinds.
     pub async fn verify(&self, comparison: Comparison, options: &Options) -> Result<SweepSummary, Error> {
         let started_at = self.new_round(options).await?;
-        let order = Order { scope: SweepScope::Verify, comparison, counts: true, started_at };
+        let order = Order { scope: SweepScope::Verify, comparison, started_at };
         self.in_turn(Box::pin(self.run_sweep(order, options, None))).await
     }
 
-    /// The sweep that is due, if one is: one that was interrupted, a full one at night, a recent one every six hours.
+    /// The sweeps that are due: a full one at night, a recent one every six hours, and what was interrupted.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn due_sweep(&self, options: &Options) -> Result<Option<SweepScope>, Error> {
+    pub async fn due_sweeps(&self, options: &Options) -> Result<Vec<SweepScope>, Error> {
         let now = self.client.now();
         let midnight = now.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
         let night = if now - midnight >= NIGHT { midnight + NIGHT } else { midnight + NIGHT - TimeDelta::days(1) };
-        let mut newest = None;
-        for (scope, due_since) in [(SweepScope::Full, night), (SweepScope::Recent, now - RECENT_EVERY)] {
-            let Some((started_at, is_done)) = self.round(scope, options).await? else {
-                // Nothing was swept yet; the first history has just been read.
-                let first = self.first_history(options).await?;
-                if first.is_some_and(|first| first < due_since) {
-                    return Ok(Some(scope));
-                }
-                continue;
-            };
-            newest = newest.max(Some(started_at));
-            if !is_done || newest.is_none_or(|newest| newest < due_since) {
-                return Ok(Some(scope));
-            }
+        let full = self.round(SweepScope::Full, options).await?;
+        let recent = self.round(SweepScope::Recent, options).await?;
+        let is_under_way = |round: Option<(DateTime<Utc>, bool)>| round.is_some_and(|(_, is_done)| !is_done);
+        let began = |round: Option<(DateTime<Utc>, bool)>| round.map(|(started_at, _)| started_at);
+        // Where nothing was swept yet, the first history has just been read. A full sweep begins with what is recent.
+        let first = self.first_history(options).await?;
+        let is_before = |began: Option<DateTime<Utc>>, due| began.or(first).is_some_and(|began| began < due);
+        let mut due = Vec::new();
+        if is_under_way(full) || is_before(began(full), night) {
+            due.push(SweepScope::Full);
         }
-        Ok(None)
+        if is_under_way(recent) || is_before(began(full).max(began(recent)), now - RECENT_EVERY) {
+            due.push(SweepScope::Recent);
+        }
+        Ok(due)
     }
 
     /// The beginning of a new round, which tells it from all others.
@@ -163,8 +159,11 @@ impl Syncer {
         let mut first: Option<DateTime<Utc>> = None;
         for kind in &options.kinds {
             let backfills = self.store.backfills(self.em_id, kind).await?;
-            let began =
-                backfills.iter().filter(|backfill| is_first(backfill)).map(|backfill| backfill.started_at).min();
+            let began = backfills
+                .iter()
+                .filter(|backfill| backfill.is_first_history())
+                .map(|backfill| backfill.started_at)
+                .min();
             first = [first, began].into_iter().flatten().min();
         }
         Ok(first)
@@ -204,7 +203,8 @@ impl Syncer {
                 kinds.push(outcome);
             }
         }
-        if order.scope != SweepScope::Recent && !is_used_up(context, until) {
+        // They are few, whatever is left of the requests.
+        if order.scope != SweepScope::Recent {
             proof::sweep_parents(context, order.started_at).await?;
         }
         Ok((kinds, true))
@@ -233,6 +233,12 @@ impl Syncer {
             result: Ok(()),
         };
         let Some(mut state) = State::load(&reader, order).await? else {
+            // Nothing was ever read of a type that this Enterprise Manager does not know.
+            if order.scope == SweepScope::Verify
+                && let Err(error @ Error::Unavailable) = read::known(context.client, kind.name).await
+            {
+                outcome.result = Err(error);
+            }
             return Ok(Some(outcome));
         };
         if state.sweep.finished_at.is_some() {
@@ -244,21 +250,11 @@ impl Syncer {
             other => other,
         };
         let counts = context.writer.flush().await?.get(kind.name).copied().unwrap_or_default();
-        let pass = Pass {
-            em_id: self.em_id,
-            kind: kind.name,
-            mode: "sweep",
-            started_at: began,
-            finished_at: self.clock.now(),
-            outcome: if result.is_ok() { "done" } else { "failed" },
-            requests: reader.reads,
-            counts,
-            error: result.as_ref().err().map(|error| escape::chain(error)),
-        };
-        context.writer.record(pass).await?;
+        let done = KindOutcome { kind: kind.name, counts, reads: reader.reads, result };
+        context.writer.record(self.entry("sweep", began, &done)).await?;
         (outcome.unsettled, outcome.gone, outcome.unproven) = (state.unsettled, state.gone, state.unproven);
         outcome.days = state.days.unwrap_or_default();
-        (outcome.sweep, outcome.reads, outcome.result) = (Some(state.sweep), reader.reads, result);
+        (outcome.sweep, outcome.reads, outcome.result) = (Some(state.sweep), done.reads, done.result);
         Ok(Some(outcome))
     }
 }
@@ -267,14 +263,10 @@ fn is_used_up(context: &Context<'_>, until: Option<u64>) -> bool {
     until.is_some_and(|until| context.client.requests() >= until)
 }
 
-fn is_first(backfill: &Backfill) -> bool {
-    backfill.first_marks.is_some() && backfill.finished_at.is_some()
-}
-
 /// How far back a kind is read without a gap; `None` until its first history is.
 async fn floor(store: &dyn Store, em_id: i64, kind: &SessionKind) -> Result<Option<DateTime<Utc>>, Error> {
     let backfills = store.backfills(em_id, kind).await?;
-    let Some(first) = backfills.iter().find(|backfill| is_first(backfill)) else {
+    let Some(first) = backfills.iter().find(|backfill| backfill.is_first_history()) else {
         return Ok(None);
     };
     let mut floor = first.from;
@@ -326,18 +318,7 @@ impl State {
             SweepScope::Verify => order.comparison.since.map_or(floor, |since| floor_second(since).max(floor)),
         };
         let is_begun = begun.is_some();
-        let sweep = begun.unwrap_or(Sweep {
-            scope: order.scope,
-            started_at: order.started_at,
-            from,
-            reached: order.started_at,
-            finished_at: None,
-            compared: 0,
-            missing: 0,
-            different: 0,
-            absent: 0,
-            max_lateness_seconds: None,
-        });
+        let sweep = begun.unwrap_or_else(|| Sweep::begin(order.scope, order.started_at, from));
         let content_from = match order.scope {
             SweepScope::Recent => DateTime::<Utc>::MAX_UTC,
             SweepScope::Full => order.started_at - CONTENT,
@@ -345,12 +326,10 @@ impl State {
         };
         let marks = store.marks(context.em_id, kind).await?;
         let least = context.options.overlap.num_seconds();
-        let start = |mark: &crate::store::Mark| {
-            (mark.mark, floor_second(mark.mark - TimeDelta::seconds(mark.overlap_seconds.max(least))))
-        };
-        let which = Doubts { doubt: Doubt::Reopened, swept_at: None, least_sweeps: 1, limit: 10_000 };
+        let start = |mark: &Mark| (mark.mark, streams::scan_start(mark, context.options.overlap));
+        let which = Doubts { doubt: Doubt::Reopened, swept_at: None, least_sweeps: 1, after: None, limit: 10_000 };
         let doubted = store.doubts(context.em_id, kind.entity(), which).await?;
-        let before = doubted.into_iter().filter(|(_, swept_at)| *swept_at < order.started_at);
+        let before = doubted.into_iter().filter(|doubted| doubted.since < order.started_at);
         Ok(Some(Self {
             order,
             sweep,
@@ -358,17 +337,18 @@ impl State {
             content_from,
             starts: marks.iter().map(|mark| ((mark.field, mark.server), start(mark))).collect(),
             overlaps: marks.iter().map(|mark| (mark.server, mark.overlap_seconds.max(least))).collect(),
-            reopened: before.map(|(row, _)| row.uid).collect(),
+            reopened: before.map(|doubted| doubted.row.uid).collect(),
             oldest_listed: None,
             unsettled: 0,
             gone: 0,
             unproven: None,
-            days: order.counts.then(BTreeMap::new),
+            days: (order.scope == SweepScope::Verify).then(BTreeMap::new),
         }))
     }
 
     /// Slice after slice to the end, or until the requests are used up.
     async fn run(&mut self, reader: &mut Reader<'_>, until: Option<u64>) -> Result<(), Error> {
+        reader.enter().await;
         while self.sweep.reached > self.sweep.from {
             reader.check_cancelled()?;
             if is_used_up(reader.context, until) {

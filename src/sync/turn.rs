@@ -158,7 +158,10 @@ impl Turns {
 
     /// Ends a turn that was lost between two passes.
     async fn give_up(&self, held: &mut Option<Turn>) {
-        tracing::warn!("another instance has taken over, or the lease was not renewed in time");
+        tracing::warn!(
+            "another instance has taken over, or the lease was not renewed in time: this one writes nothing until it has \
+             the turn again"
+        );
         self.end_turn(held).await;
         if self.leads {
             self.step_down().await;

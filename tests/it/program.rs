@@ -191,6 +191,9 @@ async fn a_dry_backfill_counts_and_a_real_one_reads() {
         run(place.against(simulator.url(), &database, &["backfill", "--since", "2025-05-01", "--until", "2025-04-01"]))
             .await;
     assert_eq!(wrong.status, Some(2), "{wrong:?}");
+    let wrong = run(place.against(simulator.url(), &database, &["verify", "--since", "2999-01-01"])).await;
+    assert_eq!(wrong.status, Some(2), "{wrong:?}");
+    assert!(wrong.err.contains("lies in the future"), "{}", wrong.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,15 @@ async fn sweep_with(
     summary
 }
 
+async fn due(simulator: &Simulator, database: &Database) -> Vec<SweepScope> {
+    let store = database.open().await;
+    let syncer = connect(&manager(simulator), store.clone()).await.expect("a connection");
+    let due = syncer.due_sweeps(&options()).await.expect("an answer");
+    syncer.log_off().await;
+    store.close().await;
+    due
+}
+
 fn total(summary: &SweepSummary, kind: &str) -> DayCount {
     let mut total = DayCount::default();
     for outcome in summary.kinds.iter().filter(|outcome| outcome.kind == kind) {
@@ -185,6 +194,57 @@ async fn what_was_never_read_is_not_equal() {
 }
 
 #[tokio::test]
+async fn a_type_that_this_enterprise_manager_does_not_know_is_no_difference() {
+    for database in both().await {
+        let simulator = simulate(fleet(314)).await;
+        simulator.set_unknown_types(&["CdpReplicaSession", "CdpReplicaTaskSession", "CdpPolicy"]);
+        sync(&simulator, &database).await;
+        let found = verify(&simulator, &database, false).await;
+        assert!(found.is_equal(), "{found:#?}");
+        assert_eq!(found.kinds.iter().filter(|kind| kind.is_unavailable()).count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_proven_do_not_hide_those_that_can() {
+    for database in both().await {
+        let simulator = simulate(fleet(315)).await;
+        simulator.with_world(|world| {
+            for minute in 0..5 {
+                world.add_burst(Kind::RestoreSession, 1, start() - TimeDelta::minutes(9000 + minute), 500);
+            }
+        });
+        sync(&simulator, &database).await;
+        let (ours, other) = simulator.with_world(|world| (world.servers()[0].uid, world.servers()[1].uid));
+        // The other server was removed long ago.
+        simulator.with_world(|world| world.hide_servers(&[1], start(), start() + TimeDelta::days(30)));
+        database
+            .execute(&format!("update backup_servers set source_missing_since = updated_at where uid = '{other}'"))
+            .await;
+        let older = "end_time is not null and creation_time < (select max(creation_time) from restore_sessions)";
+        let few = uids(&database, "restore_sessions", &format!("backup_server_uid = '{ours}' and {older}"), 2).await;
+        simulator.with_world(|world| world.remove(&few));
+        verify(&simulator, &database, false).await;
+        let second = total(&verify(&simulator, &database, false).await, "RestoreSession");
+        assert_eq!(second.gone, 2, "{second:?}");
+        assert!(second.unproven >= 2500, "{second:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_sweep_that_does_not_end_keeps_no_recent_one_waiting() {
+    for database in both().await {
+        let simulator = simulate(fleet(316)).await;
+        sync(&simulator, &database).await;
+        assert_eq!(due(&simulator, &database).await, []);
+        sweep(&simulator, &database, SweepScope::Full, Some(1)).await;
+        assert_eq!(due(&simulator, &database).await, [SweepScope::Full]);
+        simulator.advance(TimeDelta::hours(7));
+        assert_eq!(due(&simulator, &database).await, [SweepScope::Full, SweepScope::Recent]);
+    }
+}
+
+#[tokio::test]
 async fn rows_of_a_crowded_second_are_counted_once() {
     for database in both().await {
         let options = SimulatorOptions { shuffle_ties: true, ..SimulatorOptions::frozen(start()) };
@@ -260,6 +320,13 @@ async fn a_row_that_came_later_than_the_overlap_is_found_and_widens_it() {
         simulator.advance(TimeDelta::minutes(20));
         sync(&simulator, &database).await;
         assert_eq!(database.number(&overlap).await, 32 * 3600);
+        // Of what is configured nothing stays.
+        for hours in [4, 2] {
+            let configured = Options { overlap: TimeDelta::hours(hours), ..options() };
+            sync_with(&simulator, &database, &configured).await.expect("a sync");
+            let least = database.number("select min(overlap_seconds) from sync_marks").await;
+            assert_eq!((least, database.number(&overlap).await), (hours * 3600, 32 * 3600));
+        }
     }
 }
 

@@ -70,7 +70,9 @@ impl SweepOutcome {
         self.sweep.as_ref().is_some_and(|sweep| sweep.finished_at.is_some())
     }
 
-    fn is_unavailable(&self) -> bool {
+    /// Whether the Enterprise Manager does not know the type.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
         matches!(self.result, Err(Error::Unavailable))
     }
 }

@@ -11,11 +11,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{State, floor};
-use crate::decode::references;
+use crate::decode::{Decoded, references};
 use crate::em::Query;
 use crate::em::query::{Form, Sort};
 use crate::kind::Entity;
-use crate::kinds::PARENTS;
+use crate::kinds::{BACKUP_SERVERS, PARENTS};
 use crate::store::{Commit, Doubt, Doubts, StoredRow, Sweep, SweepScope, SweepStep};
 use crate::sync::read::{Reader, unless_unknown, until_cancelled};
 use crate::sync::rewind;
@@ -42,7 +42,7 @@ const PARENT_AWAY: TimeDelta = TimeDelta::hours(20);
 /// Marks the rows that this sweep proves to be gone, and returns how many they are.
 pub(super) async fn prove(reader: &mut Reader<'_>, state: &mut State) -> Result<u64, Error> {
     let mut total = 0;
-    if !candidates(reader, state).await?.is_empty() {
+    if !candidates(reader, state, None).await?.is_empty() {
         match evidence(reader, state).await? {
             Ok(evidence) => total = mark(reader, state, &evidence).await?,
             Err(reason) => state.unproven = Some(reason),
@@ -58,17 +58,18 @@ pub(super) async fn prove(reader: &mut Reader<'_>, state: &mut State) -> Result<
     Ok(total)
 }
 
-/// Rows that this sweep and one before it did not find.
-async fn candidates(reader: &Reader<'_>, state: &State) -> Result<Vec<StoredRow>, Error> {
+/// Rows that this sweep and one before it did not find, as many as are looked at in one go.
+async fn candidates(reader: &Reader<'_>, state: &State, after: Option<StoredRow>) -> Result<Vec<StoredRow>, Error> {
     let context = reader.context;
     context.writer.flush().await?;
-    let doubted = context.store.doubts(context.em_id, reader.kind.entity(), confirmed(state.sweep.started_at)).await?;
-    Ok(doubted.into_iter().map(|(row, _)| row).collect())
+    let which = Doubts { after, ..confirmed(state.sweep.started_at) };
+    let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
+    Ok(doubted.into_iter().map(|doubted| doubted.row).collect())
 }
 
 /// What the sweep that began then did not find, and one before it neither.
 fn confirmed(swept_at: DateTime<Utc>) -> Doubts {
-    Doubts { doubt: Doubt::Absent, swept_at: Some(swept_at), least_sweeps: 2, limit: CHUNK }
+    Doubts { doubt: Doubt::Absent, swept_at: Some(swept_at), least_sweeps: 2, after: None, limit: CHUNK }
 }
 
 struct Evidence {
@@ -108,14 +109,11 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
             return Ok(Err(format!("the source went back at {at}, and no full sweep was finished since")));
         }
     }
-    let mut servers = HashSet::new();
-    for entity in PARENTS.iter().filter(|entity| entity.table == "backup_servers") {
-        servers.extend(listed(context, *entity).await?);
-        let unseen = store.listed_parents(em_id, *entity).await?;
-        let unseen = unseen.iter().filter(|server| !servers.contains(server)).count();
-        if unseen > 0 {
-            return Ok(Err(format!("{unseen} backup servers are not listed any more: does the account see less?")));
-        }
+    let servers = listed(context, BACKUP_SERVERS).await?;
+    let known = store.listed_parents(em_id, BACKUP_SERVERS).await?;
+    let unseen = known.iter().filter(|server| !servers.contains(server)).count();
+    if unseen > 0 {
+        return Ok(Err(format!("{unseen} backup servers are not listed any more: does the account see less?")));
     }
     let own = reader.oldest().await?;
     // Sessions are purged by age, whatever their type.
@@ -141,49 +139,58 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
              If they were deleted there, `vemsync verify --accept-missing` marks them"
         ));
     }
-    let mut total = 0;
+    let (mut total, mut unseen, mut after) = (0, 0, None);
     loop {
-        let candidates = candidates(reader, state).await?;
-        let is_last = candidates.len() < CHUNK as usize;
+        let candidates = candidates(reader, state, after).await?;
+        let Some(last) = candidates.last().copied() else { break };
+        after = Some(last);
         let (mut gone, mut holes): (Vec<StoredRow>, Vec<StoredRow>) =
             candidates.into_iter().partition(|row| !evidence.is_hole(row));
         let all = holes.len();
         holes.retain(|row| evidence.sees(row));
-        if holes.len() < all {
-            let unseen = all - holes.len();
-            state.unproven.get_or_insert(format!("{unseen} rows are of backup servers that are not listed"));
-        }
+        unseen += all - holes.len();
         if !is_blown {
             let proven = not_returned(reader, &holes, evidence.control).await?;
-            gone.extend(holes.into_iter().filter(|row| proven.contains(&row.uid)));
-        }
-        if gone.is_empty() {
-            return Ok(total);
-        }
-        total += gone.len() as u64;
-        for row in &gone {
-            if let Some(day) = state.days.as_mut().and_then(|days| days.get_mut(&day_of(row))) {
-                day.unproven = day.unproven.saturating_sub(1);
+            let all = holes.len();
+            holes.retain(|row| proven.contains(&row.uid));
+            if holes.len() < all {
+                let reason = "some came when they were asked for by identity, or nothing did that proves the answer";
+                state.unproven.get_or_insert_with(|| reason.to_owned());
             }
+            gone.extend(holes);
         }
-        let mut step = SweepStep::new(state.sweep.clone());
-        step.gone = gone.iter().map(|row| row.uid).collect();
-        let mut commit = reader.commit();
-        commit.sweep = Some(step);
-        reader.context.writer.commit(commit).await?;
-        if is_last {
-            return Ok(total);
+        if !gone.is_empty() {
+            total += gone.len() as u64;
+            mark_gone(reader, state, &gone).await?;
         }
     }
+    if unseen > 0 {
+        state.unproven.get_or_insert_with(|| format!("{unseen} rows are of backup servers that are not listed"));
+    }
+    Ok(total)
 }
 
-/// How many rows are gone from among others, as far as any sweep says so: a sweep over two days must not take the edge
-/// of a mass for a few.
+async fn mark_gone(reader: &Reader<'_>, state: &mut State, gone: &[StoredRow]) -> Result<(), Error> {
+    for row in gone {
+        if let Some(day) = state.days.as_mut().and_then(|days| days.get_mut(&day_of(row))) {
+            day.unproven = day.unproven.saturating_sub(1);
+        }
+    }
+    let mut step = SweepStep::new(state.sweep.clone());
+    step.gone = gone.iter().map(|row| row.uid).collect();
+    let mut commit = reader.commit();
+    commit.sweep = Some(step);
+    reader.context.writer.commit(commit).await
+}
+
+/// How many rows are gone from among others, as far as any sweep says so: a sweep over two days must not mistake the
+/// edge of a mass deletion for a few rows.
 async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
     let context = reader.context;
-    let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, limit: MANY };
+    let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, after: None, limit: MANY };
     let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
-    Ok(doubted.into_iter().map(|(row, _)| row).filter(|row| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
+    let rows = doubted.iter().map(|doubted| &doubted.row);
+    Ok(rows.filter(|row| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
 }
 
 fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {
@@ -204,7 +211,7 @@ async fn not_returned(
         asked.extend(control);
         let mut came = HashSet::new();
         for _ in 0..if control.is_some() { 1 } else { ALONE } {
-            came.extend(reader.by_uid(&asked).await?.iter().flat_map(|answer| answer.batch.uids()));
+            came.extend(reader.by_uid(&asked).await?.iter().flat_map(Decoded::identities));
         }
         if control.is_none_or(|control| came.contains(&control)) {
             proven.extend(some.iter().map(|row| row.uid).filter(|uid| !came.contains(uid)));
@@ -217,6 +224,7 @@ async fn not_returned(
 pub(super) async fn sweep_parents(context: &Context<'_>, started_at: DateTime<Utc>) -> Result<(), Error> {
     let mut sees_less = false;
     for entity in PARENTS {
+        let _share = context.gate.read().await;
         let listed = match listed(context, *entity).await {
             Err(error) if error.stops_all() => return Err(error),
             Err(Error::Unavailable) => continue,
@@ -228,33 +236,27 @@ pub(super) async fn sweep_parents(context: &Context<'_>, started_at: DateTime<Ut
         };
         let known = context.store.listed_parents(context.em_id, *entity).await?;
         let absent: Vec<Uuid> = known.iter().filter(|uid| !listed.contains(uid)).copied().collect();
-        sees_less |= entity.table == "backup_servers" && !absent.is_empty();
+        sees_less |= *entity == BACKUP_SERVERS && !absent.is_empty();
         let now = context.client.now();
         let too_many = absent.len() > 5 && absent.len() * 2 > known.len();
         let sweep = Sweep {
-            scope: SweepScope::Full,
-            started_at,
-            from: started_at,
-            reached: started_at,
             finished_at: Some(now),
             compared: known.len() as u64,
-            missing: 0,
-            different: 0,
             absent: absent.len() as u64,
-            max_lateness_seconds: None,
+            ..Sweep::begin(SweepScope::Full, started_at, started_at)
         };
         let mut step = SweepStep::new(sweep);
         step.absent = absent;
         let mut commit = Commit::new(context.em_id, *entity, None, now);
         commit.sweep = Some(step.clone());
         context.writer.commit(commit).await?;
-        if too_many || sees_less && entity.table != "backup_servers" {
+        if too_many || sees_less && *entity != BACKUP_SERVERS {
             continue;
         }
         context.writer.flush().await?;
         let doubted = context.store.doubts(context.em_id, *entity, confirmed(started_at)).await?;
-        let away = doubted.into_iter().filter(|(_, since)| now - *since >= PARENT_AWAY);
-        let still: Vec<Uuid> = away.map(|(row, _)| row.uid).collect();
+        let away = doubted.iter().filter(|doubted| now - doubted.since >= PARENT_AWAY);
+        let still: Vec<Uuid> = away.map(|doubted| doubted.row.uid).collect();
         if !still.is_empty() {
             step.absent.retain(|uid| !still.contains(uid));
             step.gone = still;
@@ -286,13 +288,7 @@ async fn listed(context: &Context<'_>, entity: Entity) -> Result<HashSet<Uuid>, 
         };
         let found = until_cancelled(context, context.client.query(&query, accept)).await?;
         let found = found.map_err(|source| Error::Read { kind: entity.name, window: format!("page {page}"), source });
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                unless_unknown(context.client, entity.name, Err(error)).await?;
-                return Ok(all);
-            }
-        };
+        let found = unless_unknown(context.client, entity.name, found).await?;
         all.extend(found.uids);
         if page >= found.paging.pages {
             return Ok(all);

@@ -84,8 +84,10 @@ async fn by_reference(
     let listed: HashSet<Uuid> = found.uids.iter().copied().collect();
     let known: HashSet<Uuid> = stored.iter().map(|row| row.uid).collect();
     let unknown: Vec<Uuid> = listed.difference(&known).copied().collect();
-    // A list without a row that is stored is not believed before the rows themselves were asked for.
-    if unknown.len() > FEW || found.records > found.uids.len() || !known.is_subset(&listed) {
+    // A list without a row that is stored is not believed before the rows themselves were asked for, nor is an answer
+    // without a list.
+    let is_doubtful = !found.has_container || !known.is_subset(&listed);
+    if is_doubtful || unknown.len() > FEW || found.records > found.uids.len() {
         return by_content(reader, state, window, stored).await;
     }
     let mut parts = Vec::new();
@@ -112,9 +114,7 @@ async fn by_content(
         parts.push(step.decoded);
         let Some(from) = step.reached else { continue };
         let parts = std::mem::take(&mut parts);
-        let rejected = parts.iter().flat_map(|part| &part.rejects).filter_map(|reject| reject.uid.as_deref());
-        let mut listed: HashSet<Uuid> = rejected.filter_map(crate::batch::guid).collect();
-        listed.extend(parts.iter().flat_map(|part| part.batch.uids()));
+        let listed: HashSet<Uuid> = parts.iter().flat_map(Decoded::identities).collect();
         let is_inside = |row: &&StoredRow| row.creation_time >= from && upper.is_none_or(|to| row.creation_time < to);
         let (there, absent): (Vec<StoredRow>, Vec<StoredRow>) =
             stored.iter().filter(is_inside).partition(|row| listed.contains(&row.uid));
@@ -269,7 +269,17 @@ async fn finish(
     }
     step.reverted = slice.reverted;
     step.returned = slice.returned;
-    step.overlaps = slice.late.iter().filter_map(|(server, late)| widen(state, *server, *late)).collect();
+    for (server, late) in &slice.late {
+        let Some(overlap_seconds) = widen(state, *server, *late) else { continue };
+        step.overlaps.push((*server, overlap_seconds));
+        let server = context.server_name(*server).await?;
+        tracing::warn!(
+            server,
+            late_seconds = late.num_seconds(),
+            overlap_seconds,
+            "sessions of a backup server came later than its overlap: it is read further back from now on"
+        );
+    }
     for part in parts {
         let mut commit = reader.commit();
         commit.rejects = part.rejects;
@@ -286,7 +296,7 @@ async fn finish(
 }
 
 /// The overlap that a server needs whose rows come so late; doubled, for it will not be the last time.
-fn widen(state: &mut State, server: Uuid, late: TimeDelta) -> Option<(Uuid, i64)> {
+fn widen(state: &mut State, server: Uuid, late: TimeDelta) -> Option<i64> {
     let overlap = state.overlaps.entry(server).or_default();
     let widest = WIDEST_OVERLAP.num_seconds();
     let mut wider = overlap.saturating_mul(2).max(900);
@@ -299,11 +309,5 @@ fn widen(state: &mut State, server: Uuid, late: TimeDelta) -> Option<(Uuid, i64)
         return None;
     }
     *overlap = wider;
-    tracing::warn!(
-        %server,
-        late_seconds = late.num_seconds(),
-        overlap_seconds = wider,
-        "sessions of a backup server came later than its overlap: it is read further back from now on"
-    );
-    Some((server, wider))
+    Some(wider)
 }

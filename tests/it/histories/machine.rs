@@ -20,8 +20,8 @@ use vemsync::clock::Clock;
 use vemsync::kind::{Entity, SessionKind};
 use vemsync::kinds;
 use vemsync::store::{
-    self, Backfill, Commit, Counts, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow,
-    Result, Schema, Store, StoredRow, Sweep,
+    self, Backfill, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass,
+    RejectRow, Result, Schema, Store, StoredRow, Sweep,
 };
 
 use super::model::Model;
@@ -266,7 +266,7 @@ impl Store for Watched {
         self.call(kind.name, |store| Box::pin(async move { store.compare(&batch, kind).await })).await
     }
 
-    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<(StoredRow, DateTime<Utc>)>> {
+    async fn doubts(&self, em_id: i64, entity: Entity, which: Doubts) -> Result<Vec<Doubted>> {
         let work = |store: Arc<dyn Store>| -> BoxFuture<'static, _> {
             Box::pin(async move { store.doubts(em_id, entity, which).await })
         };
