@@ -305,8 +305,8 @@ pub trait Store: Send + Sync {
         from: DateTime<Utc>,
     ) -> Result<Vec<(Uuid, NaiveDate, u64)>>;
 
-    /// Objects of a parent's type that were listed once and are not marked as missing.
-    async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>>;
+    /// Objects of a parent's type that were listed once: those that are marked as missing, or those that are not.
+    async fn listed_parents(&self, em_id: i64, entity: Entity, is_missing: bool) -> Result<Vec<Uuid>>;
 
     /// The rows of one kind that gave each backup server its creation mark.
     async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>>;

@@ -172,11 +172,12 @@ pub(super) async fn marked_by_day(
         .collect()
 }
 
-/// Objects of a parent's type that were listed once and are not marked as missing.
-pub(super) async fn listed_parents(tx: &mut Tx, em_id: i64, entity: Entity) -> Result<Vec<Uuid>> {
+/// Objects of a parent's type that were listed once: those that are marked as missing, or those that are not.
+pub(super) async fn listed_parents(tx: &mut Tx, em_id: i64, entity: Entity, is_missing: bool) -> Result<Vec<Uuid>> {
     let statement = format!(
-        "select uid from {} where em_id = $1 and listed_as = $2 and source_missing_since is null",
-        entity.table
+        "select uid from {} where em_id = $1 and listed_as = $2 and source_missing_since is {}null",
+        entity.table,
+        if is_missing { "not " } else { "" }
     );
     let rows = tx.query(&statement, vec![em_id.into(), entity.name.into()]).await?;
     rows.iter().map(|row| row.uid(0)).collect()

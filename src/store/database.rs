@@ -340,8 +340,8 @@ impl Store for SqlStore {
         super::compare::marked_by_day(&mut self.begin_read().await?, em_id, kind, from).await
     }
 
-    async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>> {
-        super::compare::listed_parents(&mut self.begin_read().await?, em_id, entity).await
+    async fn listed_parents(&self, em_id: i64, entity: Entity, is_missing: bool) -> Result<Vec<Uuid>> {
+        super::compare::listed_parents(&mut self.begin_read().await?, em_id, entity, is_missing).await
     }
 
     async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>> {

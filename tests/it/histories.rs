@@ -179,7 +179,7 @@ fn an_end_that_is_not_shown_any_more_is_kept() {
 
 #[test]
 fn a_mass_of_which_a_sweep_sees_a_part_is_not_marked() {
-    hold(&[289, 1100, 7551, 9143], &Profile::ALL);
+    hold(&[289, 1100, 7551, 9143, 13750], &Profile::ALL);
 }
 
 #[test]

@@ -74,6 +74,8 @@ fn confirmed(swept_at: DateTime<Utc>) -> Doubts {
 
 struct Evidence {
     servers: HashSet<Uuid>,
+    /// Servers that were listed once and are proven to be gone.
+    removed: HashSet<Uuid>,
     /// Nothing older than this is left at the source.
     oldest: DateTime<Utc>,
     /// A row of the kind that the source has.
@@ -89,6 +91,11 @@ impl Evidence {
     /// Whether rows remain that are older: it was not purged by age.
     fn is_hole(&self, row: &StoredRow) -> bool {
         row.creation_time >= self.oldest
+    }
+
+    /// Whether the row may be gone because the account sees less.
+    fn may_be_hidden(&self, row: &StoredRow) -> bool {
+        self.is_hole(row) && !self.removed.contains(&row.server)
     }
 }
 
@@ -110,11 +117,12 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
         }
     }
     let servers = listed(context, BACKUP_SERVERS).await?;
-    let known = store.listed_parents(em_id, BACKUP_SERVERS).await?;
+    let known = store.listed_parents(em_id, BACKUP_SERVERS, false).await?;
     let unseen = known.iter().filter(|server| !servers.contains(server)).count();
     if unseen > 0 {
         return Ok(Err(format!("{unseen} backup servers are not listed any more: does the account see less?")));
     }
+    let removed = store.listed_parents(em_id, BACKUP_SERVERS, true).await?.into_iter().collect();
     let own = reader.oldest().await?;
     // Sessions are purged by age, whatever their type.
     let oldest = match own {
@@ -126,7 +134,7 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
     }
     // A listing that is not in the order that was asked for must not pass for a proof.
     let oldest = [oldest, state.oldest_listed].into_iter().flatten().min().unwrap_or(DateTime::UNIX_EPOCH);
-    Ok(Ok(Evidence { servers, oldest: floor_second(oldest), control: own.map(|(uid, _)| uid) }))
+    Ok(Ok(Evidence { servers, removed, oldest: floor_second(oldest), control: own.map(|(uid, _)| uid) }))
 }
 
 async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -> Result<u64, Error> {
@@ -190,7 +198,7 @@ async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
     let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, after: None, limit: MANY };
     let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
     let rows = doubted.iter().map(|doubted| &doubted.row);
-    Ok(rows.filter(|row| evidence.sees(row) && evidence.is_hole(row)).count() as u64)
+    Ok(rows.filter(|row| evidence.may_be_hidden(row)).count() as u64)
 }
 
 fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {
@@ -234,7 +242,7 @@ pub(super) async fn sweep_parents(context: &Context<'_>, started_at: DateTime<Ut
             }
             Ok(listed) => listed,
         };
-        let known = context.store.listed_parents(context.em_id, *entity).await?;
+        let known = context.store.listed_parents(context.em_id, *entity, false).await?;
         let absent: Vec<Uuid> = known.iter().filter(|uid| !listed.contains(uid)).copied().collect();
         sees_less |= *entity == BACKUP_SERVERS && !absent.is_empty();
         let now = context.client.now();

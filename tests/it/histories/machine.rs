@@ -283,8 +283,9 @@ impl Store for Watched {
         self.call(kind.name, |store| Box::pin(async move { store.marked_by_day(em_id, kind, from).await })).await
     }
 
-    async fn listed_parents(&self, em_id: i64, entity: Entity) -> Result<Vec<Uuid>> {
-        self.call(entity.name, |store| Box::pin(async move { store.listed_parents(em_id, entity).await })).await
+    async fn listed_parents(&self, em_id: i64, entity: Entity, is_missing: bool) -> Result<Vec<Uuid>> {
+        self.call(entity.name, |store| Box::pin(async move { store.listed_parents(em_id, entity, is_missing).await }))
+            .await
     }
 
     async fn rows_at_marks(&self, em_id: i64, kind: &SessionKind) -> Result<Vec<StoredRow>> {
