@@ -139,8 +139,10 @@ async fn evidence(reader: &mut Reader<'_>, state: &State) -> Result<Result<Evide
 
 async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -> Result<u64, Error> {
     let fuse = (state.sweep.compared * FUSE_PERCENT / 100).clamp(FUSE_LEAST, FUSE_MOST);
-    let holes = holes(reader, evidence).await?;
-    let is_blown = holes > fuse && !state.order.comparison.accepts_missing;
+    let doubted = doubted_holes(reader, evidence).await?;
+    let holes = doubted.len();
+    let hiding: HashSet<Uuid> = doubted.iter().map(|hole| hole.server).collect();
+    let is_blown = holes as u64 > fuse && !state.order.comparison.accepts_missing;
     if is_blown {
         state.unproven = Some(format!(
             "{holes} rows are gone that no purge by age explains, which is too many at once: does the account see less? \
@@ -154,9 +156,11 @@ async fn mark(reader: &mut Reader<'_>, state: &mut State, evidence: &Evidence) -
         after = Some(last);
         let (mut gone, mut holes): (Vec<StoredRow>, Vec<StoredRow>) =
             candidates.into_iter().partition(|row| !evidence.is_hole(row));
-        let all = holes.len();
+        let all = gone.len() + holes.len();
         holes.retain(|row| evidence.sees(row));
-        unseen += all - holes.len();
+        // A purge takes the oldest rows of a server; one that the account does not see takes all of them.
+        gone.retain(|row| evidence.sees(row) || !hiding.contains(&row.server));
+        unseen += all - gone.len() - holes.len();
         if !is_blown {
             let proven = not_returned(reader, &holes, evidence.control).await?;
             let all = holes.len();
@@ -191,14 +195,13 @@ async fn mark_gone(reader: &Reader<'_>, state: &mut State, gone: &[StoredRow]) -
     reader.context.writer.commit(commit).await
 }
 
-/// How many rows are gone from among others, as far as any sweep says so: a sweep over two days must not mistake the
-/// edge of a mass deletion for a few rows.
-async fn holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<u64, Error> {
+/// Rows that are gone from among others, as far as any sweep says so: a sweep over two days must not mistake the edge
+/// of a mass deletion for a few rows.
+async fn doubted_holes(reader: &Reader<'_>, evidence: &Evidence) -> Result<Vec<StoredRow>, Error> {
     let context = reader.context;
     let which = Doubts { doubt: Doubt::Absent, swept_at: None, least_sweeps: 1, after: None, limit: MANY };
     let doubted = context.store.doubts(context.em_id, reader.kind.entity(), which).await?;
-    let rows = doubted.iter().map(|doubted| &doubted.row);
-    Ok(rows.filter(|row| evidence.may_be_hidden(row)).count() as u64)
+    Ok(doubted.into_iter().map(|doubted| doubted.row).filter(|row| evidence.may_be_hidden(row)).collect())
 }
 
 fn day_of(row: &StoredRow) -> (Uuid, chrono::NaiveDate) {
