@@ -309,7 +309,11 @@ async fn a_backfill_and_a_leader_take_turns() {
             while done.load(Ordering::SeqCst) == 0 {
                 leader.rest(Duration::from_millis(100)).await;
                 simulator.advance(TimeDelta::minutes(1));
-                let summary = leader.pass(Mode::Narrow, &short).await.expect("a pass");
+                let summary = match leader.pass(Mode::Narrow, &short).await {
+                    // Leases as short as these end where the machine is busy; a daemon goes on with the next pass.
+                    Err(sync::Error::Store(Error::Fenced { .. })) => continue,
+                    summary => summary.expect("a pass"),
+                };
                 assert!(summary.is_complete(), "{summary:#?}");
                 passes.fetch_add(1, Ordering::SeqCst);
                 windows.store(counted.load(Ordering::SeqCst), Ordering::SeqCst);
