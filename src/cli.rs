@@ -16,6 +16,7 @@ pub mod backfill;
 mod check;
 mod demo;
 pub mod exit;
+pub mod failover;
 pub mod init;
 mod main;
 mod migrate;
@@ -77,6 +78,9 @@ pub enum Command {
     Backfill(backfill::BackfillArgs),
     /// Compare what is stored with what Enterprise Manager has
     Verify(verify::VerifyArgs),
+    /// Start, test or undo a cloud failover plan, and follow it to its end
+    #[command(subcommand)]
+    Failover(failover::FailoverCommand),
     /// Show how far the sync is, per Enterprise Manager, session type and backup server
     Status(StatusArgs),
     /// Look at records that could not be stored, or try them again
@@ -254,7 +258,9 @@ impl Command {
         match self {
             Self::Demo | Self::Init(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
             Self::Status(_) | Self::Rejects(_) | Self::Migrate(_) => Need::Database,
-            Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) => Need::Manager,
+            Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) | Self::Failover(_) => {
+                Need::Manager
+            }
         }
     }
 }

@@ -31,6 +31,7 @@ mod tests;
 pub use database::{Backend, DatabaseSettings};
 pub use manager::{Credentials, ManagerSettings};
 pub use problem::{Place, Problem, Problems, nearest};
+pub(crate) use value::is_loopback;
 
 use layers::{Given, Layers};
 
@@ -323,8 +324,9 @@ fn log(layers: &mut Layers<'_>) -> LogSettings {
 }
 
 fn failover(layers: &mut Layers<'_>) -> FailoverSettings {
+    let variable = layers.variable("VEMSYNC_FAILOVER_ENABLED");
     let in_file = layers.file.one("failover", "enabled");
-    FailoverSettings { enabled: layers.pick([in_file], value::boolean).is_some_and(|(enabled, _)| enabled) }
+    FailoverSettings { enabled: layers.pick([variable, in_file], value::boolean).is_some_and(|(enabled, _)| enabled) }
 }
 
 /// The file that was asked for, or the first of the usual ones that exists. No file is an empty one; a file that

@@ -1,4 +1,4 @@
-//! The client of Enterprise Manager's REST API: logon, queries, and nothing that changes anything there.
+//! The client of Enterprise Manager's REST API: logon, queries, and the one action that changes something there.
 //!
 //! Three rules hold for every request. The token goes to the configured origin only: redirects are not followed, there
 //! is no cookie jar, and links that the server sends are data. What may go better in another try is tried again with
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
@@ -21,6 +22,7 @@ use crate::config::ManagerSettings;
 use crate::decode::decode;
 use crate::kind::Entity;
 
+mod action;
 mod auth;
 mod document;
 mod error;
@@ -28,13 +30,14 @@ pub mod query;
 mod tls;
 mod transport;
 
+pub use action::{Action, Sent, Task};
 pub use error::{Error, Failure, Rejection};
 pub use query::Query;
 pub use transport::{Answer, Transport};
 
 use auth::Auth;
 use query::{Filter, Form};
-use transport::Http;
+use transport::{Connections, Http};
 
 /// Requests in flight at once: Enterprise Manager serves people too.
 const IN_FLIGHT: usize = 2;
@@ -130,7 +133,15 @@ impl Client {
                 "certificates are not checked: whoever is in between can read the password"
             );
         }
-        Ok(Self::over(Arc::new(Http::new(settings, &limits)?), settings, limits, clock))
+        Ok(Self::over(Arc::new(Http::new(settings, &limits, Connections::Kept)?), settings, limits, clock))
+    }
+
+    /// A client for an action and its task, whose requests have connections of their own: see [`Client::act`].
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn for_actions(settings: &ManagerSettings, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        Ok(Self::over(Arc::new(Http::new(settings, &limits, Connections::Fresh)?), settings, limits, clock))
     }
 
     /// A client whose requests go over this transport.
@@ -187,7 +198,7 @@ impl Client {
         let url = self.base.clone();
         let mut tries = Tries::default();
         loop {
-            let answer = self.send(Method::GET, &url, &HeaderMap::new(), &mut tries).await;
+            let answer = self.send(Method::GET, &url, &HeaderMap::new(), Bytes::new(), &mut tries).await;
             let failure = match answer {
                 Ok(answer) if answer.status.is_success() => match document::supported_versions(&answer.body) {
                     Some(versions) => return Ok(versions),
@@ -219,7 +230,7 @@ impl Client {
         loop {
             let token = self.auth.token(self).await?;
             let mut retry_after = None;
-            let failure = match self.send(Method::GET, &url, &token.headers, &mut tries).await {
+            let failure = match self.send(Method::GET, &url, &token.headers, Bytes::new(), &mut tries).await {
                 Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
                     // Another query's good answer must not let this one ask for ever.
                     refusals += 1;
@@ -278,19 +289,26 @@ impl Client {
     }
 
     /// Sends one request once and reads the answer, within all bounds.
-    async fn send(&self, method: Method, url: &Url, headers: &HeaderMap, tries: &mut Tries) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Bytes,
+        tries: &mut Tries,
+    ) -> Result<Answer, Failure> {
         let _permit =
             self.permits.acquire().await.map_err(|_| Failure::Transport("the client is closed".to_owned()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut headers = headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/xml"));
-        if method == Method::POST {
+        if method == Method::POST && body.is_empty() {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         // The tries of a request have a bound together.
         let within = self.limits.answer.min(self.limits.all_tries.saturating_sub(tries.spent));
         let begun = Instant::now();
-        let sent = tokio::time::timeout(within, self.transport.send(method, url, headers)).await;
+        let sent = tokio::time::timeout(within, self.transport.send(method, url, headers, body)).await;
         tries.spent += begun.elapsed();
         let answer = sent.unwrap_or_else(|_| Err(Failure::Transport("timed out".to_owned())))?;
         if answer.status.is_success() {

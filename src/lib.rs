@@ -20,6 +20,7 @@ pub mod daemon;
 pub mod decode;
 pub mod em;
 pub mod escape;
+pub mod failover;
 pub mod health;
 pub mod kind;
 pub mod kinds;

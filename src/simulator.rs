@@ -14,7 +14,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::em::Transport;
 
+mod action;
 mod bulk;
 mod edit;
 mod faults;
@@ -127,6 +128,7 @@ struct Shared {
     clock: Mutex<(Clock, Instant)>,
     logons: Mutex<logon::Logons>,
     dice: Mutex<faults::Dice>,
+    actions: Mutex<action::Actions>,
     unknown_types: Mutex<Vec<String>>,
     max_page_size: Mutex<Option<usize>>,
     journal: Arc<journal::Journal>,
@@ -148,6 +150,10 @@ impl Shared {
 
     fn world(&self) -> RwLockReadGuard<'_, World> {
         self.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
+        self.world.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn logons(&self) -> MutexGuard<'_, logon::Logons> {
@@ -224,6 +230,7 @@ impl Simulator {
             clock: Mutex::new((options.clock, Instant::now())),
             logons: Mutex::new(logon::Logons::new(options.seed, options.token_life)),
             dice: Mutex::new(faults::Dice::new(options.faults.clone())),
+            actions: Mutex::new(action::Actions::new()),
             unknown_types: Mutex::new(options.unknown_types.clone()),
             max_page_size: Mutex::new(options.max_page_size),
             journal: Arc::default(),
@@ -272,7 +279,7 @@ impl Simulator {
 
     /// Reads or edits the world between two requests.
     pub fn with_world<T>(&self, use_it: impl FnOnce(&mut World) -> T) -> T {
-        use_it(&mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))
+        use_it(&mut self.shared.world_mut())
     }
 
     /// Puts another world in place, as a restore or a new installation does.
@@ -302,6 +309,12 @@ impl Simulator {
     /// Nothing goes wrong from here on.
     pub fn clear_faults(&self) {
         self.shared.dice().clear();
+    }
+
+    /// Sets how failovers that are started from here on go: how each machine ends, and how long it takes.
+    pub fn set_failovers(&self, outcome: Outcome, machine_secs: i64) {
+        let mut actions = lock(&self.shared.actions);
+        (actions.outcome, actions.machine_secs) = (outcome, machine_secs);
     }
 
     /// Sets the types that are refused.

@@ -22,6 +22,7 @@ mod error;
 mod lease;
 mod lock;
 mod migrate;
+mod operation;
 mod postgres;
 mod read;
 mod report;
@@ -34,6 +35,7 @@ pub use database::SqlStore;
 pub use error::Error;
 pub use lease::{Asked, Leases};
 pub use migrate::Pending;
+pub use operation::{Event, Ledger, NewOperation, Operation, State, Step, Taken};
 pub use report::{KindStatus, LeaseStatus, ManagerStatus, RejectRow, StreamStatus};
 pub use sweep::{Doubt, Doubted, Doubts, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
 

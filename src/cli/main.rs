@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cli, Command, Exit, check, complain, demo, init, migrate, print, rejects, schema, simulate, status, sync, verify,
-    work,
+    Cli, Command, Exit, check, complain, demo, failover, init, migrate, print, rejects, schema, simulate, status, sync,
+    verify, work,
 };
 use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
 use crate::daemon::{self, Daemon};
@@ -39,6 +39,9 @@ fn fail(error: &anyhow::Error) -> Exit {
     complain(&escape::chain(error.as_ref()));
     if let Some(error) = error.downcast_ref::<store::Error>() {
         return work::database(error);
+    }
+    if let Some(error) = error.downcast_ref::<crate::failover::Error>() {
+        return failover::exit(error);
     }
     error.downcast_ref::<pass::Error>().map_or(Exit::Incomplete, work::exit)
 }
@@ -86,6 +89,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Sync => sync::sync(&load(&overrides, need)?).await,
         Command::Backfill(args) => sync::backfill(&load(&overrides, need)?, args).await,
         Command::Verify(args) => verify::run(&load(&overrides, need)?, args).await,
+        Command::Failover(command) => failover::run(&load(&overrides, need)?, command).await,
         Command::Status(args) => status::run(&load(&overrides, need)?, args).await,
         Command::Rejects(command) => rejects::run(&load(&overrides, need)?, command).await,
         Command::Migrate(args) => migrate::run(&load(&overrides, need)?, args).await,

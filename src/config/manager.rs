@@ -125,6 +125,8 @@ struct Own {
     ca_file: [Option<Given>; 2],
     certificates: [Vec<Given>; 2],
     insecure: [Option<Given>; 2],
+    failover_username: Option<Given>,
+    failover_password_file: Option<Given>,
 }
 
 enum Password {
@@ -161,6 +163,8 @@ impl Own {
                 layers.variable("VEMSYNC_CERTIFICATE_SHA256").into_iter().collect(),
             ],
             insecure: [flags.insecure.then(|| Given::flag("--insecure", "true")), layers.variable("VEMSYNC_INSECURE")],
+            failover_username: layers.variable("VEMSYNC_FAILOVER_USERNAME"),
+            failover_password_file: layers.variable("VEMSYNC_FAILOVER_PASSWORD_FILE"),
         }
     }
 
@@ -171,6 +175,7 @@ impl Own {
         let single = [&self.url, &self.username, &self.ca_file, &self.insecure];
         let mut places: Vec<Place> = Vec::new();
         let all = single.into_iter().flatten().flatten().chain(password).chain(self.certificates.iter().flatten());
+        let all = all.chain(&self.failover_username).chain(&self.failover_password_file);
         for given in all {
             if !places.contains(&given.place) {
                 places.push(given.place.clone());
@@ -224,8 +229,8 @@ fn one(layers: &mut Layers<'_>, need: Need, section: Option<&Manager>, own: Own)
     let [flag, variable] = own.ca_file;
     let ca_file = flag.or(variable).or_else(|| text("ca_file")).map(|given| (layers.path(&given), given.place));
     let password = own.password.or_else(|| text("password_file").map(Password::File));
-    let failover = section.and_then(|section| section.failover.as_ref());
-    let failover = failover.map(|section| credentials(layers, need, section));
+    let section = section.and_then(|section| section.failover.as_ref());
+    let failover = credentials(layers, need, section, own.failover_username, own.failover_password_file);
 
     if need != Need::Manager {
         return None;
@@ -246,10 +251,7 @@ fn one(layers: &mut Layers<'_>, need: Need, section: Option<&Manager>, own: Own)
         certificate_sha256,
         insecure,
         allow_plain_http,
-        failover: match failover {
-            Some(credentials) => Some(credentials?),
-            None => None,
-        },
+        failover,
     })
 }
 
@@ -297,18 +299,35 @@ fn certificates(layers: &mut Layers<'_>, places: [Vec<Given>; 3]) -> Vec<[u8; 32
     strongest.unwrap_or_default()
 }
 
-fn credentials(layers: &mut Layers<'_>, need: Need, section: &Section) -> Option<Credentials> {
-    for key in ["username", "password_file"] {
-        if !section.has(key) {
+/// The account for failover actions, where one is given: by variables, or in a section of its own.
+fn credentials(
+    layers: &mut Layers<'_>,
+    need: Need,
+    section: Option<&Section>,
+    username: Option<Given>,
+    password_file: Option<Given>,
+) -> Option<Credentials> {
+    if let (Some(given), None) | (None, Some(given)) = (&username, &password_file)
+        && section.is_none()
+    {
+        let what = "half an account for failover actions".to_owned();
+        let mend = "set both VEMSYNC_FAILOVER_USERNAME and VEMSYNC_FAILOVER_PASSWORD_FILE, or neither";
+        layers.problems.add(&given.place, what, mend);
+        return None;
+    }
+    for (key, given) in [("username", &username), ("password_file", &password_file)] {
+        if let Some(section) = section.filter(|section| !section.has(key) && given.is_none()) {
             let what = format!("[{MANAGER_SECTION}.failover] has no {key}");
             layers.problems.add(&section.at, what, "give both username and password_file, or remove the section");
         }
     }
-    let username = layers.pick([section.one("username")], value::username);
+    let in_section = |key: &str| section.and_then(|section| section.one(key));
+    let username = layers.pick([username, in_section("username")], value::username);
     if need != Need::Manager {
         return None;
     }
-    let password = section.one("password_file").and_then(|given| open(layers, &Password::File(given)));
+    let file = password_file.or_else(|| in_section("password_file"));
+    let password = file.and_then(|given| open(layers, &Password::File(given)));
     Some(Credentials { username: username?.0, password: password? })
 }
 

@@ -157,6 +157,21 @@ enabled = true
 }
 
 #[test]
+fn failover_has_an_account_of_its_own_by_variables_too() {
+    let world = with("[failover]\nenabled = false\n")
+        .env("VEMSYNC_FAILOVER_ENABLED", "true")
+        .env("VEMSYNC_FAILOVER_USERNAME", "fo")
+        .env("VEMSYNC_FAILOVER_PASSWORD_FILE", "em.password");
+    let settings = world.load(Need::Manager);
+    assert!(settings.failover.enabled);
+    let own = settings.managers[0].failover.as_ref().unwrap();
+    assert_eq!((own.username.as_str(), own.password.expose_secret()), ("fo", "hunter2"));
+    let half = with("").env("VEMSYNC_FAILOVER_USERNAME", "fo").try_load(Need::Manager).unwrap_err().to_string();
+    assert!(half.contains("half an account for failover actions"), "{half}");
+    assert!(with("").load(Need::Manager).managers[0].failover.is_none());
+}
+
+#[test]
 fn the_environment_beats_the_file_and_a_flag_beats_both() {
     let file = with(
         "certificate_sha256 = 'AA'

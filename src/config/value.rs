@@ -197,7 +197,7 @@ pub(super) fn manager_url(text: &str) -> Parsed<Url> {
 }
 
 /// Whether what is sent there cannot leave this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();

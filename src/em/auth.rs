@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use tokio::sync::Mutex;
@@ -119,7 +120,7 @@ impl Auth {
         let mut tries = Tries::default();
         loop {
             let mut retry_after = None;
-            let failure = match client.send(Method::POST, &url, &headers, &mut tries).await {
+            let failure = match client.send(Method::POST, &url, &headers, Bytes::new(), &mut tries).await {
                 Ok(answer) if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                     let message = document::error_message(&answer.body).map(|told| format!(", {told}"));
                     return Err(self.refusal(answer.status.as_u16(), message.unwrap_or_default()));
@@ -158,7 +159,7 @@ impl Auth {
             path.pop_if_empty().extend(["logonSessions", &id]);
         }
         let mut tries = Tries::default();
-        let sent = tokio::time::timeout(LOG_OFF, client.send(Method::DELETE, &url, &headers, &mut tries));
+        let sent = tokio::time::timeout(LOG_OFF, client.send(Method::DELETE, &url, &headers, Bytes::new(), &mut tries));
         let outcome = match sent.await {
             Ok(Ok(answer)) if answer.status.is_success() || answer.status == StatusCode::UNAUTHORIZED => return,
             Ok(Ok(answer)) => format!("HTTP {}", answer.status.as_u16()),

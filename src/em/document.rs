@@ -1,7 +1,10 @@
 //! The small documents around the queries: the API's root, a logon, an error, and whatever answers in their place.
 
 use quick_xml::events::{BytesStart, Event};
+use uuid::Uuid;
 
+use super::Task;
+use crate::batch::guid;
 use crate::decode::{Events, attributes, document_text, push_reference, push_text};
 
 /// More versions than any product offers.
@@ -10,33 +13,76 @@ const MAX_VERSIONS: usize = 100;
 /// The names of the versions in `EnterpriseManager/SupportedVersions`; `None` if the document is another.
 pub(super) fn supported_versions(body: &[u8]) -> Option<Vec<String>> {
     let mut versions = Vec::new();
-    let root = walk(body, |path, start| {
-        if versions.len() < MAX_VERSIONS && path.last().is_some_and(|name| name == "SupportedVersion") {
+    let root = walk(body, |path, part| {
+        if let Part::Start(start) = part
+            && versions.len() < MAX_VERSIONS
+            && path.last().is_some_and(|name| name == "SupportedVersion")
+        {
             versions.extend(attribute(start, "Name").map(|name| printable(&name)));
         }
     })?;
-    (root.name == "EnterpriseManager").then_some(versions)
+    (root == "EnterpriseManager").then_some(versions)
 }
 
 /// `LogonSession/SessionId`, if it is fit to stand in a path.
 pub(super) fn session_id(body: &[u8]) -> Option<String> {
-    let root = walk(body, |_, _| {})?;
-    let id = root.session_id?;
-    let id = id.trim();
-    let is_plain =
-        !id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    is_plain.then(|| id.to_owned())
+    let mut id = None;
+    walk(body, |path, part| {
+        if let (Part::Text(text), [_, name]) = (part, path)
+            && name == "SessionId"
+        {
+            id.get_or_insert_with(|| text.trim().to_owned());
+        }
+    })?;
+    id.filter(|id| is_plain(id))
+}
+
+/// A `Task`; `None` if the document is another, or its identity is not fit to stand in a path.
+pub(super) fn task(body: &[u8]) -> Option<Task> {
+    let mut task = Task { id: String::new(), state: String::new(), is_success: None, message: None, session: None };
+    let root = walk(body, |path, part| {
+        let names: Vec<&str> = path.iter().skip(1).map(String::as_str).collect();
+        match (names.as_slice(), part) {
+            (["TaskId"], Part::Text(text)) => task.id = text.trim().to_owned(),
+            (["State"], Part::Text(text)) => task.state = printable(text),
+            (["Result"], Part::Start(start)) => {
+                task.is_success = attribute(start, "Success").map(|truth| truth.trim().eq_ignore_ascii_case("true"));
+            }
+            (["Result", "Message"], Part::Text(text)) => {
+                task.message = Some(printable(text)).filter(|text| !text.is_empty());
+            }
+            (["Links", "Link"], Part::Start(start)) => {
+                let is = |name, value: &str| attribute(start, name).is_some_and(|found| found.starts_with(value));
+                if is("Rel", "Related") && is("Type", "CloudFailoverSession") {
+                    task.session = attribute(start, "Href").and_then(|href| last_guid(&href)).or(task.session);
+                }
+            }
+            _ => {}
+        }
+    })?;
+    (root == "Task" && is_plain(&task.id) && !task.state.is_empty()).then_some(task)
 }
 
 /// `Error@Message`; `None` if the document is no error of the API.
 pub(super) fn error_message(body: &[u8]) -> Option<String> {
     let mut message = None;
-    let root = walk(body, |path, start| {
-        if path.len() == 1 {
+    let root = walk(body, |path, part| {
+        if let (Part::Start(start), 1) = (part, path.len()) {
             message = attribute(start, "Message");
         }
     })?;
-    (root.name == "Error").then(|| printable(&message.unwrap_or_default()))
+    (root == "Error").then(|| printable(&message.unwrap_or_default()))
+}
+
+/// The GUID at the end of an address's path.
+fn last_guid(href: &str) -> Option<Uuid> {
+    let path = href.split(['?', '#']).next()?;
+    guid(path.trim_end_matches('/').rsplit('/').next()?)
+}
+
+/// Whether an identity may stand in a path.
+fn is_plain(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 100 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// What answered instead of the API, in a few words. Nothing of it is quoted but a page's title: a body may carry what
@@ -69,14 +115,16 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
-struct Root {
-    name: String,
-    /// The text of the first `SessionId` directly inside.
-    session_id: Option<String>,
+/// What a document has at a path of names.
+enum Part<'a> {
+    /// An element begins.
+    Start(&'a BytesStart<'a>),
+    /// It ends, and this is the text since the last tag.
+    Text(&'a str),
 }
 
-/// Goes through a whole document; `None` if it is not one.
-fn walk(body: &[u8], mut each: impl FnMut(&[String], &BytesStart<'_>)) -> Option<Root> {
+/// Goes through a whole document and returns its root's name; `None` if it is not one.
+fn walk(body: &[u8], mut each: impl FnMut(&[String], Part<'_>)) -> Option<String> {
     let mut events = Events::new(document_text(body).ok()?);
     let mut path: Vec<String> = Vec::new();
     let mut root = None;
@@ -86,19 +134,17 @@ fn walk(body: &[u8], mut each: impl FnMut(&[String], &BytesStart<'_>)) -> Option
         match &event {
             Event::Start(start) | Event::Empty(start) => {
                 path.push(start.local_name().into_inner().to_owned());
-                each(&path, start);
+                root.get_or_insert_with(|| path[0].clone());
+                each(&path, Part::Start(start));
                 text.clear();
-                if path.len() == 1 {
-                    root = Some(Root { name: path[0].clone(), session_id: None });
-                }
                 if matches!(event, Event::Empty(_)) {
                     path.pop();
                 }
             }
             Event::End(_) => {
-                if let (Some("SessionId"), Some(root), 1) = (path.pop().as_deref(), &mut root, path.len()) {
-                    root.session_id.get_or_insert_with(|| std::mem::take(&mut text));
-                }
+                each(&path, Part::Text(&text));
+                path.pop();
+                text.clear();
             }
             Event::Text(part) => push_text(&mut text, part),
             Event::CData(part) => push_text(&mut text, part),
@@ -137,6 +183,23 @@ mod tests {
             Some("No \"x\"")
         );
         assert_eq!(error_message(b"<html/>"), None);
+    }
+
+    #[test]
+    fn a_task_says_where_an_action_stands() {
+        let running = br#"<Task xmlns="x" Type="Task" Href="https://em/api/tasks/task-5"><Links><Link Rel="Delete" Href="https://em/api/tasks/task-5"/></Links><TaskId>task-5</TaskId><State>Running</State><Operation>StartCloudFailoverPlan</Operation></Task>"#;
+        let found = task(running).expect("a task");
+        assert_eq!((found.id.as_str(), found.state.as_str(), found.is_success), ("task-5", "Running", None));
+        let finished = br#"<Task><Links><Link Rel="Related" Type="CloudFailoverSession" Href="https://em/api/cloud/failoverSessions/12295005-66e6-477d-a6d3-1401dd27476e?format=Entity"/></Links><TaskId>task-5</TaskId><State>Finished</State><Result Success="true"><Message>Ok &amp; done</Message></Result></Task>"#;
+        let found = task(finished).expect("a task");
+        assert!(found.is_finished());
+        assert_eq!((found.is_success, found.message.as_deref()), (Some(true), Some("Ok & done")));
+        assert_eq!(found.session, Uuid::parse_str("12295005-66e6-477d-a6d3-1401dd27476e").ok());
+        for other in
+            ["<Task><State>Running</State></Task>", "<Task><TaskId>../x</TaskId><State>x</State></Task>", "<html/>"]
+        {
+            assert_eq!(task(other.as_bytes()), None);
+        }
     }
 
     #[test]

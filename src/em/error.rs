@@ -78,7 +78,10 @@ pub enum Error {
 /// What went wrong in one try, and may go better in the next.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No connection, or it broke.
+    /// No connection, so that nothing was sent.
+    #[error("{0}")]
+    Connect(String),
+    /// The connection broke, or no answer came in time.
     #[error("{0}")]
     Transport(String),
     /// The connection ended over a certificate that is not trusted.

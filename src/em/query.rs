@@ -5,6 +5,8 @@ use chrono::{DateTime, Utc};
 use url::Url;
 use uuid::Uuid;
 
+use super::Rejection;
+use crate::decode::Paging;
 use crate::timestamp;
 
 /// Longest URL that is sent; what stands between here and Enterprise Manager may cut longer ones.
@@ -147,6 +149,29 @@ pub struct Query {
 }
 
 impl Query {
+    /// Whether an answer is the page that was asked for, of the size that was asked for or a smaller one, with no more
+    /// rows than that.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, paging: Paging, records: usize) -> Result<(), Rejection> {
+        if paging.page != self.page && !(records == 0 && paging.pages == 0) || paging.size > self.page_size {
+            return Err(Rejection::Page {
+                page: paging.page,
+                size: paging.size,
+                asked: self.page,
+                asked_size: self.page_size,
+            });
+        }
+        let too_many = records > paging.size as usize || records > 0 && paging.pages == 0;
+        // A page before the last cannot be empty.
+        let too_few = paging.page < paging.pages && records == 0;
+        if too_many || too_few {
+            return Err(Rejection::Count { records, size: paging.size, pages: paging.pages });
+        }
+        Ok(())
+    }
+
     /// The request's URL, everything in it percent-encoded.
     #[must_use]
     pub fn url(&self, base: &Url) -> Url {

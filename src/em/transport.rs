@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode, Url};
 use tokio::time::Instant;
@@ -29,7 +30,15 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     /// If none came whole, or none within the bounds on time and size.
-    async fn send(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<Answer, Failure>;
+    async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Failure>;
+}
+
+/// Whether connections are kept for the next request. What must not be sent twice goes over one of its own, for on one
+/// that was kept the library may send a request again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connections {
+    Kept,
+    Fresh,
 }
 
 /// The network. Redirects are not followed, no cookie is kept, and no system proxy is used.
@@ -42,7 +51,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(settings: &ManagerSettings, limits: &Limits) -> Result<Self, Error> {
+    pub(super) fn new(settings: &ManagerSettings, limits: &Limits, connections: Connections) -> Result<Self, Error> {
         let (tls, seen) =
             tls::client_config(settings.ca_file.as_deref(), &settings.certificate_sha256, settings.insecure)?;
         let client = reqwest::Client::builder()
@@ -52,7 +61,8 @@ impl Http {
             .connect_timeout(limits.connect)
             .read_timeout(limits.silence)
             .timeout(limits.answer)
-            .pool_max_idle_per_host(IN_FLIGHT)
+            .pool_max_idle_per_host(if connections == Connections::Kept { IN_FLIGHT } else { 0 })
+            .retry(reqwest::retry::never())
             .user_agent(concat!("vemsync/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::Tls(error.to_string()))?;
@@ -76,6 +86,7 @@ impl Http {
         };
         match self.seen.refused() {
             Some(fingerprint) => Failure::Certificate { reason: what, fingerprint },
+            None if error.is_connect() => Failure::Connect(what),
             None => Failure::Transport(what),
         }
     }
@@ -83,8 +94,11 @@ impl Http {
 
 #[async_trait]
 impl Transport for Http {
-    async fn send(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
-        let request = self.client.request(method, url.clone()).headers(headers);
+    async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
+        let mut request = self.client.request(method, url.clone()).headers(headers);
+        if !body.is_empty() {
+            request = request.body(body);
+        }
         let mut response = request.send().await.map_err(|error| self.failure(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());

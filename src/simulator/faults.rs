@@ -49,6 +49,12 @@ pub enum Fault {
     SlowBody(Duration),
     /// 302 to that address.
     Redirect(String),
+    /// 404.
+    NotFound,
+    /// It is done all the same, and only its answer meets this.
+    Done(Box<Fault>),
+    /// Somebody else does the same at the same time.
+    Twice,
 }
 
 /// Faults by chance.

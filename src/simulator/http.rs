@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -11,6 +11,7 @@ use axum::response::Response;
 use futures_util::stream;
 use uuid::Uuid;
 
+use super::action::Verb;
 use super::faults::Fault;
 use super::journal::InFlight;
 use super::query::{Selection, select};
@@ -27,6 +28,7 @@ struct Call {
     path: String,
     parameters: Vec<(String, String)>,
     headers: HeaderMap,
+    body: String,
 }
 
 impl Call {
@@ -67,28 +69,38 @@ pub(super) async fn handle(
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
-    respond(&shared, &scissors, request.into_parts().0).await
+    let (parts, body) = request.into_parts();
+    // A start's body is a few lines.
+    let body = to_bytes(body, 64 * 1024).await.unwrap_or_default();
+    respond(&shared, &scissors, parts, &body).await
 }
 
 /// Answers any request.
-pub(super) async fn respond(shared: &Arc<Shared>, scissors: &Scissors, parts: Parts) -> Response {
+pub(super) async fn respond(shared: &Arc<Shared>, scissors: &Scissors, parts: Parts, body: &[u8]) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     let call = Call {
         path: parts.uri.path().strip_prefix("/api").unwrap_or("?").trim_matches('/').to_owned(),
         parameters: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         method: parts.method,
         headers: parts.headers,
+        body: String::from_utf8_lossy(body).into_owned(),
     };
-    let in_flight = shared.journal.begin(call.method.as_str(), parts.uri.path(), &call.parameters);
-    let fault = shared.dice().roll(&in_flight.line(), call.is_logon());
+    let in_flight = shared.journal.begin(call.method.as_str(), parts.uri.path(), &call.parameters, body);
+    let mut fault = shared.dice().roll(&in_flight.line(), call.is_logon());
+    let mut done = None;
+    if let Some(Fault::Done(then)) = fault {
+        done = Some(answer(shared, &call, None));
+        fault = Some(*then);
+    }
     if let Some(Fault::Hang(time) | Fault::SlowBody(time)) = &fault {
         tokio::select! {
             () = tokio::time::sleep(*time) => {}
             () = shared.stop.cancelled() => {}
         }
     }
-    let reply =
-        spoiled(shared, &call, fault.as_ref(), scissors).unwrap_or_else(|| answer(shared, &call, fault.as_ref()));
+    let reply = spoiled(shared, &call, fault.as_ref(), scissors)
+        .or(done)
+        .unwrap_or_else(|| answer(shared, &call, fault.as_ref()));
     finish(shared, reply, fault.as_ref(), scissors, in_flight)
 }
 
@@ -104,6 +116,7 @@ fn spoiled(shared: &Shared, call: &Call, fault: Option<&Fault>, scissors: &Sciss
         Fault::ServerError => Reply::error(500, "Object reference not set to an instance of an object."),
         Fault::NotImplemented => Reply::error(501, "Not Implemented"),
         Fault::Forbidden => Reply::error(403, "Forbidden"),
+        Fault::NotFound => Reply::error(404, "Not Found"),
         Fault::SessionLost if !call.is_logon() => {
             shared.logons().end_all();
             Reply::error(401, "Unauthorized")
@@ -144,6 +157,12 @@ fn answer(shared: &Shared, call: &Call, fault: Option<&Fault>) -> Reply {
     if path.eq_ignore_ascii_case("query") {
         return if get { query(shared, call, fault) } else { Reply::error(405, "Method Not Allowed") };
     }
+    if let Some(id) = path.strip_prefix("tasks/") {
+        return task(shared, call, id);
+    }
+    if let (Some(plan), Some(verb)) = (path.strip_prefix("cloud/cloudFailoverPlans/"), call.get("action")) {
+        return act(shared, call, plan, verb, fault);
+    }
     let reply = entity(shared, call);
     if reply.status == 200 && !get { Reply::error(405, "Method Not Allowed") } else { reply }
 }
@@ -179,6 +198,47 @@ fn logons(shared: &Shared, call: &Call, id: &str) -> Reply {
             Reply { status: 204, body: Vec::new(), headers: Vec::new() }
         }
         ("DELETE", id) if !id.is_empty() => Reply::error(404, "Not Found"),
+        _ => Reply::error(405, "Method Not Allowed"),
+    }
+}
+
+/// An action on a cloud failover plan.
+fn act(shared: &Shared, call: &Call, plan: &str, verb: &str, fault: Option<&Fault>) -> Reply {
+    if call.method != Method::POST {
+        return Reply::error(405, "Method Not Allowed");
+    }
+    let Some(verb) = Verb::named(verb) else { return Reply::error(400, "The action is not supported") };
+    if verb == Verb::Start {
+        let choices = ["<StartNow>", "<StartDate>"].iter().filter(|name| call.body.contains(**name)).count();
+        if !call.body.contains("<CloudFailoverPlanManagementSpec ") || choices != 1 {
+            return Reply::error(400, "The request body is invalid");
+        }
+    }
+    let (Some(token), Ok(uid)) = (logon::token(&call.headers), Uuid::parse_str(plan)) else {
+        return Reply::error(404, "Not Found");
+    };
+    let now = shared.now();
+    let mut world = shared.world_mut();
+    let moment = world.at(now);
+    let known = |plan: &super::world::Plan| plan.uid == uid && moment.knows_server(plan.server);
+    let Some(plan) = world.plans.iter().position(known) else { return Reply::error(404, "Not Found") };
+    let twice = fault == Some(&Fault::Twice);
+    match super::lock(&shared.actions).take(&mut world, plan, verb, &token, now, twice) {
+        Ok(task) => Reply { status: 202, body: render::task(&task, now), headers: Vec::new() },
+        Err(message) => Reply::error(400, message),
+    }
+}
+
+fn task(shared: &Shared, call: &Call, id: &str) -> Reply {
+    let token = logon::token(&call.headers).unwrap_or_default();
+    let mut actions = super::lock(&shared.actions);
+    match call.method.as_str() {
+        "GET" => match actions.find(id, &token) {
+            Some(task) => Reply::ok(render::task(task, shared.now())),
+            None => Reply::error(404, "Not Found"),
+        },
+        "DELETE" if actions.delete(id, &token) => Reply { status: 204, body: Vec::new(), headers: Vec::new() },
+        "DELETE" => Reply::error(404, "Not Found"),
         _ => Reply::error(405, "Method Not Allowed"),
     }
 }

@@ -19,7 +19,9 @@ pub struct RequestRecord {
     pub parameters: Vec<(String, String)>,
     /// The status of the answer; 200 also where the connection was cut.
     pub status: u16,
-    /// The length of the body.
+    /// What was sent along.
+    pub sent: String,
+    /// The length of the answer's body.
     pub body_bytes: usize,
 }
 
@@ -59,7 +61,13 @@ impl Journal {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(self: &Arc<Self>, method: &str, path: &str, parameters: &[(String, String)]) -> InFlight {
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        method: &str,
+        path: &str,
+        parameters: &[(String, String)],
+        sent: &[u8],
+    ) -> InFlight {
         let now = self.in_flight.fetch_add(1, Ordering::AcqRel) + 1;
         let mut pages = self.pages();
         pages.counters.max_in_flight = pages.counters.max_in_flight.max(now);
@@ -70,6 +78,7 @@ impl Journal {
                 path: path.to_owned(),
                 parameters: parameters.to_vec(),
                 status: 0,
+                sent: String::from_utf8_lossy(sent).into_owned(),
                 body_bytes: 0,
             },
         }

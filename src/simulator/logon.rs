@@ -89,7 +89,7 @@ impl Logons {
     }
 }
 
-fn token(headers: &HeaderMap) -> Option<String> {
+pub(super) fn token(headers: &HeaderMap) -> Option<String> {
     let cookie = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|cookies| {
         cookies.split(';').find_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;

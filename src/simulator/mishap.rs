@@ -285,8 +285,7 @@ impl World {
     /// Whether Enterprise Manager has a session, whether or not the account sees it.
     fn has(&self, row: &Session, now: Ticks) -> bool {
         let collected = (0..self.servers.len()).map(|server| self.collected(server, now)).collect();
-        let kept_from = self.kept_from(now);
-        Moment { now, collected, oldest: now, kept_from, hidden: Vec::new(), is_plain: false }.shows(row).is_some()
+        Moment { collected, hidden: Vec::new(), is_plain: false, ..self.at(now) }.shows(row).is_some()
     }
 }
 

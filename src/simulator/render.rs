@@ -10,7 +10,7 @@ use super::world::{Broken, Oddities, Session, View, World};
 mod answer;
 mod parents;
 
-pub(super) use answer::{Answer, answer, error, logon_list, logon_session, root};
+pub(super) use answer::{Answer, answer, error, logon_list, logon_session, root, task};
 pub(super) use parents::parent;
 
 pub(super) const NAMESPACE: &str = "http://www.veeam.com/ent/v1.0";

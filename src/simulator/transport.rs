@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use url::Url;
 
@@ -20,13 +20,13 @@ pub(super) fn in_process(shared: Arc<Shared>) -> Arc<dyn Transport> {
 
 #[async_trait]
 impl Transport for InProcess {
-    async fn send(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
+    async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
         let broken = |what: &str| Failure::Transport(format!("the connection broke: {what}"));
         let (mut parts, ()) = Request::new(()).into_parts();
         (parts.method, parts.headers) = (method, headers);
         parts.uri = url.as_str().parse().map_err(|_| broken("no such address"))?;
         let scissors = Scissors::default();
-        let response = http::respond(&self.0, &scissors, parts).await;
+        let response = http::respond(&self.0, &scissors, parts, &body).await;
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.map_err(|_| broken("connection reset"))?;
         if scissors.has_cut() {

@@ -114,6 +114,8 @@ pub struct Oddities {
     pub broken: Option<Broken>,
     /// Lost from then on, by Enterprise Manager's clock.
     pub gone_at: Option<Ticks>,
+    /// From then on, by Enterprise Manager's clock, it is followed as it goes, without regard to collections.
+    pub followed_from: Option<Ticks>,
     /// Not collected before, by the server's clock, though it was created long ago.
     pub back_at: Option<Ticks>,
 }
@@ -277,7 +279,16 @@ impl World {
         let collected: Vec<_> = (0..self.servers.len()).map(collected).collect();
         let oldest = collected.iter().flatten().copied().min().unwrap_or(now);
         let hidden = self.mishaps.hidden_sessions(now);
-        Moment { now, collected, oldest, kept_from: self.kept_from(now), hidden, is_plain: self.mishaps.is_empty() }
+        let clocks = self.servers.iter().map(|server| now.plus_secs(server.ahead_secs)).collect();
+        Moment {
+            now,
+            collected,
+            clocks,
+            oldest,
+            kept_from: self.kept_from(now),
+            hidden,
+            is_plain: self.mishaps.is_empty(),
+        }
     }
 
     /// What was created before is purged.
@@ -299,6 +310,8 @@ pub(super) struct Moment {
     pub(super) now: Ticks,
     /// The last collection of each server, by that server's clock.
     pub(super) collected: Vec<Option<Ticks>>,
+    /// The time by each server's clock.
+    pub(super) clocks: Vec<Ticks>,
     /// The oldest of the last collections: what ended before is known to have ended.
     pub(super) oldest: Ticks,
     pub(super) kept_from: Ticks,
@@ -311,8 +324,11 @@ pub(super) struct Moment {
 impl Moment {
     /// The collection that decides how the session looks, or `None` if it is not shown.
     pub(super) fn shows(&self, session: &Session) -> Option<Ticks> {
-        let collected = self.collected[session.server]?;
         let odd = session.more.as_deref();
+        let mut collected = self.collected[session.server]?;
+        if odd.and_then(|odd| odd.followed_from).is_some_and(|from| from <= self.now) {
+            collected = collected.max(self.clocks[session.server]);
+        }
         let is_known = session.creation.plus_secs(session.delay_secs) <= collected
             && session.creation >= self.kept_from
             && odd.and_then(|odd| odd.back_at).is_none_or(|back| back <= collected)

@@ -243,6 +243,10 @@ impl SqlStore {
         self.pools.begin().await
     }
 
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
     pub(super) async fn begin_read(&self) -> Result<Tx> {
         self.pools.begin_read().await
     }

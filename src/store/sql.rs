@@ -116,7 +116,7 @@ fn written(dialect: Dialect, entity: &Entity, session: Option<&SessionKind>) -> 
     let jsonb = if dialect == Dialect::Postgres { "::jsonb" } else { "" };
     let value = |column: &Column| match column.source {
         Source::Parent(of) => parent_value(session, of),
-        Source::Derived => unique_plan("v"),
+        Source::Derived => proven_plan("v"),
         _ if column.ty == Ty::Json => format!("v.{}{jsonb}", column.name),
         _ => format!("v.{}", column.name),
     };
@@ -168,12 +168,12 @@ pub(super) fn parent_table(kind: &SessionKind) -> Option<(crate::kind::ParentSes
     crate::kinds::kind(parent.kind).map(|found| (parent, found.table))
 }
 
-/// The plan of a cloud failover session where its name is the only one on that server.
-fn unique_plan(row: &str) -> String {
+/// The plan of a cloud failover session: that of an action of ours, or the one that alone has its name on that server.
+fn proven_plan(row: &str) -> String {
     format!(
-        "(select p.uid from cloud_failover_plans p where p.backup_server_uid = {row}.backup_server_uid \
+        "coalesce((select o.plan_uid from failover_operations o where o.session_uid = {row}.uid), (select p.uid from cloud_failover_plans p where p.backup_server_uid = {row}.backup_server_uid \
          and p.name = coalesce({row}.cloud_failover_plan_name, {row}.name) and not exists (select 1 from \
-         cloud_failover_plans q where q.backup_server_uid = p.backup_server_uid and q.name = p.name and q.uid <> p.uid))"
+         cloud_failover_plans q where q.backup_server_uid = p.backup_server_uid and q.name = p.name and q.uid <> p.uid)))"
     )
 }
 
@@ -193,7 +193,7 @@ pub(super) fn fill_from_parent(dialect: Dialect, child: &SessionKind) -> Option<
 
 /// Gives cloud failover sessions the plan that has become known, or unique. Parameter: now.
 pub(super) fn fill_plans() -> String {
-    let plan = unique_plan("cloud_failover_sessions");
+    let plan = proven_plan("cloud_failover_sessions");
     format!(
         "update cloud_failover_sessions set cloud_failover_plan_uid = {plan}, updated_at = $1\n\
          where cloud_failover_plan_uid is null and {plan} is not null"

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::plan::Start;
 use super::{Context, Error, Window};
-use crate::decode::{Decoded, Paging, References, decode, references};
+use crate::decode::{Decoded, References, decode, references};
 use crate::em::query::{Filter, Form, MAX_URL, Op, Operand, Sort};
 use crate::em::{self, Query, Rejection};
 use crate::kind::SessionKind;
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
         let (kind, open) = (self.kind, self.kind.open);
         let accept = |body: &[u8]| {
             let decoded = decode(kind.entity(), body)?;
-            check_page(&decoded, &query)?;
+            query.check(decoded.paging, decoded.records)?;
             check_inside(&decoded, field, scope, window, open)?;
             Ok(decoded)
         };
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         self.reads += 1;
         let accept = |body: &[u8]| {
             let found = references(body)?;
-            check_paging(found.paging, found.records, &query)?;
+            query.check(found.paging, found.records)?;
             Ok(found)
         };
         let context = self.context;
@@ -247,7 +247,7 @@ impl<'a> Reader<'a> {
         let kind = self.kind;
         let accept = |body: &[u8]| {
             let decoded = decode(kind.entity(), body)?;
-            check_page(&decoded, &query)?;
+            query.check(decoded.paging, decoded.records)?;
             Ok(decoded)
         };
         let context = self.context;
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
         let expects_rows = self.seen_since.is_some_and(|seen| window.contains(seen)) && *scope == Scope::All;
         let accept = |body: &[u8]| {
             let decoded = decode(kind.entity(), body)?;
-            check_page(&decoded, query)?;
+            query.check(decoded.paging, decoded.records)?;
             check_inside(&decoded, field, scope, window, kind.open)?;
             let paging = decoded.paging;
             if paging.pages > 1 && matches!(scope, Scope::Uids(uids) if uids.len() == 1) {
@@ -393,29 +393,6 @@ pub(super) async fn known(client: &em::Client, kind: &'static str) -> Result<(),
         em::Error::BadRequest { status: 400, .. } => Error::Unavailable,
         error => Error::Source(error),
     })
-}
-
-/// The page that was asked for, of the size that was asked for or a smaller one, with no more rows than that.
-fn check_page(decoded: &Decoded, query: &Query) -> Result<(), Rejection> {
-    check_paging(decoded.paging, decoded.records, query)
-}
-
-pub(super) fn check_paging(paging: Paging, records: usize, query: &Query) -> Result<(), Rejection> {
-    if paging.page != query.page && !(records == 0 && paging.pages == 0) || paging.size > query.page_size {
-        return Err(Rejection::Page {
-            page: paging.page,
-            size: paging.size,
-            asked: query.page,
-            asked_size: query.page_size,
-        });
-    }
-    let too_many = records > paging.size as usize || records > 0 && paging.pages == 0;
-    // A page before the last cannot be empty.
-    let too_few = paging.page < paging.pages && records == 0;
-    if too_many || too_few {
-        return Err(Rejection::Count { records, size: paging.size, pages: paging.pages });
-    }
-    Ok(())
 }
 
 /// Every row has to be what was asked for: a server that ignores a filter must not be believed to have answered it.

@@ -6,6 +6,7 @@
 
 mod client;
 mod contract;
+mod failover;
 mod faults;
 mod histories;
 mod hostile;

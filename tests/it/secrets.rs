@@ -247,6 +247,17 @@ async fn run_well(runs: &mut Runs, good: &[(&str, &str)]) {
         })
         .collect();
     runs.run(0, &files, &["sync"]).await;
+    let acting: Vec<(&str, &str)> = good.iter().copied().chain([("VEMSYNC_FAILOVER_ENABLED", "true")]).collect();
+    let plan = "Quarry & Sons <DR>";
+    runs.run(0, &acting, &["failover", "list"]).await;
+    runs.run(0, &acting, &["failover", "show", plan, "--json"]).await;
+    let shown = runs.said.last().map(|(_, ended)| ended.out.clone()).unwrap_or_default();
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    let fingerprint = shown["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    let given = ["--reason", "drill", "--plan-fingerprint", &fingerprint, "--no-wait"];
+    runs.run(2, &acting, &["failover", "undo", plan, "--reason", "drill", "--plan-fingerprint", "00"]).await;
+    runs.run(0, &acting, &[&["failover", "undo", plan][..], &given].concat()).await;
+    runs.run(0, &acting, &["failover", "status"]).await;
     let simulate = ["simulate", "--bind", "127.0.0.1:0", "--password-file", &password_file, "--days", "1"];
     runs.run_for(Duration::from_millis(500), 0, good, &simulate).await;
 }

@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::{NAMESPACE, Xml, base};
+use crate::simulator::action::Task;
 use crate::simulator::query::Selection;
+use crate::simulator::ticks::Ticks;
 use crate::simulator::types::QueryType;
 
 /// What an answer says around its rows. Faults change parts of it.
@@ -181,6 +183,32 @@ pub(in crate::simulator) fn logon_session(id: Uuid, user: &str) -> Vec<u8> {
     let mut xml = Xml::compact(3000);
     head(&mut xml, false, 0);
     logon(&mut xml, &[("xmlns", NAMESPACE)], id, user);
+    xml.into_bytes()
+}
+
+/// Where an action stands.
+pub(in crate::simulator) fn task(task: &Task, now: Ticks) -> Vec<u8> {
+    let mut xml = Xml::compact(2000);
+    head(&mut xml, false, 0);
+    let view = task.view(now);
+    let href = format!("{}/api/tasks/{}", base(0), task.id);
+    xml.open("Task", &[("xmlns", NAMESPACE), ("Type", "Task"), ("Href", &href)]);
+    xml.open("Links", &[]);
+    xml.empty("Link", &[("Rel", "Delete"), ("Href", &href)]);
+    if let Some((uid, name)) = view.session {
+        let href = format!("{}/api/cloud/failoverSessions/{uid}?format=Entity", base(0));
+        xml.empty("Link", &[("Rel", "Related"), ("Href", &href), ("Name", name), ("Type", "CloudFailoverSession")]);
+    }
+    xml.close("Links");
+    xml.leaf("TaskId", &task.id);
+    xml.leaf("State", view.state);
+    xml.leaf("Operation", task.operation);
+    if let Some((is_success, message)) = view.result {
+        xml.open("Result", &[("Success", if is_success { "true" } else { "false" })]);
+        xml.leaf("Message", message);
+        xml.close("Result");
+    }
+    xml.close("Task");
     xml.into_bytes()
 }
 

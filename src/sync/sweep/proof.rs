@@ -294,7 +294,7 @@ async fn listed(context: &Context<'_>, entity: Entity) -> Result<HashSet<Uuid>, 
         };
         let accept = |body: &[u8]| {
             let found = references(body)?;
-            crate::sync::read::check_paging(found.paging, found.records, &query)?;
+            query.check(found.paging, found.records)?;
             Ok(found)
         };
         let found = until_cancelled(context, context.client.query(&query, accept)).await?;

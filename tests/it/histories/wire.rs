@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use vemsync::em::{Answer, Failure, Transport};
@@ -30,13 +31,13 @@ impl Wire {
 
 #[async_trait]
 impl Transport for Wire {
-    async fn send(&self, method: Method, url: &Url, headers: HeaderMap) -> Result<Answer, Failure> {
+    async fn send(&self, method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Failure> {
         let n = self.sent.fetch_add(1, Ordering::Relaxed);
         assert!(n < ENDLESS, "the sync does not end: {method} {url}");
         // Requests take different times, so that those of two kinds come back in any order.
         let way = Duration::from_millis(10 + n * 37 % 90);
         tokio::time::sleep(way).await;
-        let answer = self.inner.send(method, url, headers).await;
+        let answer = self.inner.send(method, url, headers, body).await;
         tokio::time::sleep(way).await;
         answer
     }

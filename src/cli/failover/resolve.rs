@@ -1,0 +1,65 @@
+//! `vemsync failover resolve`: what a person found out about an operation of which nobody could know.
+
+use std::sync::Arc;
+
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use uuid::Uuid;
+
+use super::{Exit, Report, print, recorded, show, work};
+use crate::config::Settings;
+use crate::failover::Error;
+use crate::store::{Ledger as _, Schema, SqlStore, State, Step, Store as _, Taken};
+
+/// Arguments of `failover resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// The operation's number
+    id: i64,
+    /// It was never done: its plan may be started again
+    #[arg(long, required_unless_present = "session")]
+    not_done: bool,
+    /// This cloud failover session came of it
+    #[arg(long, value_name = "UID", conflicts_with = "not_done")]
+    session: Option<Uuid>,
+    /// How that was found out; it stands in the record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Nothing is sent, and Enterprise Manager is not asked: the person has looked.
+pub(super) async fn run(settings: &Settings, args: &ResolveArgs) -> anyhow::Result<Exit> {
+    if args.reason.trim().is_empty() {
+        return Err(Error::Usage("the reason is empty: say how that was found out".to_owned()).into());
+    }
+    let store = Arc::new(SqlStore::connect(settings.database.url.expose_secret(), Schema::Require).await?);
+    let operation = recorded(store.as_ref(), args.id).await?;
+    let who = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
+    let from: &[State] = &[State::Confirmed, State::Sending, State::Accepted, State::Unknown];
+    let step = match args.session {
+        Some(session) => {
+            let what = format!("{who} says that session {session} came of it: {}", args.reason.trim());
+            Step { session_uid: Some(session), ..Step::to(State::Running, from, what) }
+        }
+        None => Step::to(State::Rejected, from, format!("{who} says that it was not done: {}", args.reason.trim())),
+    };
+    let taken = store.step(args.id, &step, work::clock().now()).await?;
+    let operation = match taken {
+        Taken::Yes => recorded(store.as_ref(), operation.id).await?,
+        Taken::Moved(state) => {
+            let what = format!("operation {} is {}: there is nothing to find out", args.id, state.name());
+            return Err(Error::Usage(what).into());
+        }
+        Taken::Conflict => {
+            return Err(Error::Usage("that session came of another operation".to_owned()).into());
+        }
+    };
+    let events = store.events(args.id).await?;
+    store.close().await;
+    let report = Report { operation, events, session: None };
+    print(|out| if args.json { show::json(out, &report) } else { show::report(out, &report, &[]) })?;
+    Ok(Exit::Done)
+}
