@@ -16,18 +16,29 @@ use crate::store::{Ledger as _, Schema, SqlStore, State, Step, Store as _, Taken
 pub struct ResolveArgs {
     /// The operation's number
     id: i64,
-    /// It was never done: its plan may be started again
-    #[arg(long, required_unless_present = "session")]
-    not_done: bool,
-    /// This cloud failover session came of it
-    #[arg(long, value_name = "UID", conflicts_with = "not_done")]
-    session: Option<Uuid>,
+    #[command(flatten)]
+    finding: Finding,
     /// How that was found out; it stands in the record
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What was found out.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Finding {
+    /// It was never done: its plan may be started again
+    #[arg(long)]
+    not_done: bool,
+    /// It was done, and there is nothing to follow
+    #[arg(long)]
+    done: bool,
+    /// This cloud failover session came of it
+    #[arg(long, value_name = "UID")]
+    session: Option<Uuid>,
 }
 
 /// Nothing is sent, and Enterprise Manager is not asked: the person has looked.
@@ -39,12 +50,16 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs) -> anyhow::Resu
     let operation = recorded(store.as_ref(), args.id).await?;
     let who = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
     let from: &[State] = &[State::Confirmed, State::Sending, State::Accepted, State::Unknown];
-    let step = match args.session {
-        Some(session) => {
-            let what = format!("{who} says that session {session} came of it: {}", args.reason.trim());
+    let says = |what: &str| format!("{who} says that {what}: {}", args.reason.trim());
+    let step = match args.finding {
+        Finding { session: Some(session), .. } => {
+            let what = says(&format!("session {session} came of it"));
             Step { session_uid: Some(session), ..Step::to(State::Running, from, what) }
         }
-        None => Step::to(State::Rejected, from, format!("{who} says that it was not done: {}", args.reason.trim())),
+        Finding { done: true, .. } => {
+            Step { result: Some("Success".to_owned()), ..Step::to(State::Finished, from, says("it was done")) }
+        }
+        Finding { .. } => Step::to(State::Rejected, from, says("it was not done")),
     };
     let taken = store.step(args.id, &step, work::clock().now()).await?;
     let operation = match taken {

@@ -181,6 +181,12 @@ pub(super) fn report(out: &mut dyn Write, report: &Report, candidates: &[Session
     match (operation.state, &operation.result) {
         (State::Finished, Some(result)) => writeln!(out, "finished: {}", escape::control(result)),
         (State::Unknown | State::Sending, _) => unknown(out, operation, candidates),
+        (State::Accepted, _) if operation.action == "undo" => writeln!(
+            out,
+            "accepted: how an undo went is told to nobody but the one who follows it. Look in the backup console, and \
+             say so: vemsync failover resolve {} --done | --not-done --reason TEXT",
+            operation.id
+        ),
         (state, _) => writeln!(out, "{}{told}", state.name()),
     }
 }
@@ -230,6 +236,6 @@ fn unknown(out: &mut dyn Write, operation: &Operation, candidates: &[Session]) -
     writeln!(
         out,
         "Look in the backup console whether the plan {plan:?}{server} is running, or its machines are failed over. Then say so:\n  \
-         vemsync failover resolve {id} --session UID --reason TEXT\n  vemsync failover resolve {id} --not-done --reason TEXT"
+         vemsync failover resolve {id} --session UID --reason TEXT\n  vemsync failover resolve {id} --done | --not-done --reason TEXT"
     )
 }
