@@ -103,7 +103,8 @@ impl Operator {
         // Of two plans with one name, Enterprise Manager itself knows which one runs.
         if request.action.makes_session() && self.is_own_name(&plan.name, plan.backup_server_uid).await? {
             let since = self.source.client.now() - RECENT;
-            let runs = |session: &Session| is_of(session, plan) && !session.is_stopped();
+            let runs =
+                |session: &Session| session.may_be_of(&plan.name, plan.backup_server_uid) && !session.is_stopped();
             if let Some(running) = self.source.sessions(since).await?.iter().find(|session| runs(session)) {
                 return Err(Error::NotDone(format!(
                     "the plan {:?} is running already: cloud failover session {} is {}",
@@ -233,9 +234,17 @@ impl Operator {
     /// # Errors
     /// If there is none.
     pub async fn current(&self, id: i64) -> Result<Operation, Error> {
-        let found = self.ledger.operation(id).await?;
-        found.ok_or_else(|| Error::Usage(format!("there is no operation {id}: `vemsync failover status` lists them")))
+        recorded(self.ledger.as_ref(), id).await
     }
+}
+
+/// An operation as it is recorded.
+///
+/// # Errors
+/// If there is none.
+pub async fn recorded(ledger: &dyn Ledger, id: i64) -> Result<Operation, Error> {
+    let found = ledger.operation(id).await?;
+    found.ok_or_else(|| Error::Usage(format!("there is no operation {id}: `vemsync failover status` lists them")))
 }
 
 /// A sent request's outcome may come while another process has looked at the operation already.
@@ -261,9 +270,4 @@ fn step_of(sent: Sent) -> Step {
 
 fn elsewhere(id: i64, state: State) -> Error {
     Error::NotDone(format!("another process has moved operation {id} on to {:?}: nothing was sent", state.name()))
-}
-
-/// Whether a session may be of this plan, as far as its name and its server say.
-fn is_of(session: &Session, plan: &Plan) -> bool {
-    session.plan_name == plan.name && session.backup_server_uid == plan.backup_server_uid
 }

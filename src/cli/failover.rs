@@ -14,9 +14,9 @@ use super::{Exit, print, work};
 use crate::config::{ManagerSettings, Place, Problem, Problems, Settings};
 use crate::em::{Action, Client, Limits};
 use crate::escape;
-use crate::failover::{Error, Operator, Outcome, Patience, Plan, Request, Session, Source, choose};
+use crate::failover::{Error, Operator, Outcome, Patience, Plan, Request, Session, Source, choose, recorded};
 use crate::lifecycle::Signals;
-use crate::store::{Event, Ledger, Operation, Schema, SqlStore, State, Store as _};
+use crate::store::{Event, Ledger as _, Operation, Schema, SqlStore, State, Store as _};
 use crate::telemetry;
 
 mod confirm;
@@ -411,11 +411,6 @@ async fn status(settings: &Settings, args: &StatusArgs) -> anyhow::Result<Exit> 
         finish(&operator, operation, &args.wait, args.json, live, false, false).await
     };
     Box::pin(follow.instrument(telemetry::manager(&manager.name))).await
-}
-
-async fn recorded(ledger: &dyn Ledger, id: i64) -> Result<Operation, Error> {
-    let found = ledger.operation(id).await?;
-    found.ok_or_else(|| Error::Usage(format!("there is no operation {id}: `vemsync failover status` lists them")))
 }
 
 /// The Enterprise Manager that an operation was sent to.

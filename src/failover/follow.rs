@@ -138,8 +138,7 @@ impl Operator {
             .filter_map(|other| other.session_uid)
             .collect();
         let is_candidate = |session: &Session| {
-            session.plan_name == operation.plan_name
-                && session.backup_server_uid == operation.backup_server_uid
+            session.may_be_of(&operation.plan_name, operation.backup_server_uid)
                 && session.creation_time.is_some_and(|created| created >= sent_at - FUDGE)
                 && !taken.contains(&session.uid)
         };

@@ -162,6 +162,12 @@ impl Session {
         self.state == "Stopped"
     }
 
+    /// Whether it may be of a plan of this name on this server: it says no more of its plan.
+    #[must_use]
+    pub fn may_be_of(&self, plan_name: &str, backup_server_uid: Option<Uuid>) -> bool {
+        self.plan_name == plan_name && self.backup_server_uid == backup_server_uid
+    }
+
     fn of(batch: &Batch, row: usize) -> Self {
         let text_of = |column| batch.text_of(column, row).map(str::to_owned);
         let progress = position(batch.entity.columns, "progress").and_then(|column| match &batch.values[column] {

@@ -6,9 +6,9 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{Exit, Report, print, recorded, show, work};
+use super::{Exit, Report, print, show, work};
 use crate::config::Settings;
-use crate::failover::Error;
+use crate::failover::{Error, recorded};
 use crate::store::{Ledger as _, Schema, SqlStore, State, Step, Store as _, Taken};
 
 /// Arguments of `failover resolve`.
@@ -47,7 +47,7 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs) -> anyhow::Resu
         return Err(Error::Usage("the reason is empty: say how that was found out".to_owned()).into());
     }
     let store = Arc::new(SqlStore::connect(settings.database.url.expose_secret(), Schema::Require).await?);
-    let operation = recorded(store.as_ref(), args.id).await?;
+    recorded(store.as_ref(), args.id).await?;
     let who = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
     let from: &[State] = &[State::Confirmed, State::Sending, State::Accepted, State::Unknown];
     let says = |what: &str| format!("{who} says that {what}: {}", args.reason.trim());
@@ -63,7 +63,7 @@ pub(super) async fn run(settings: &Settings, args: &ResolveArgs) -> anyhow::Resu
     };
     let taken = store.step(args.id, &step, work::clock().now()).await?;
     let operation = match taken {
-        Taken::Yes => recorded(store.as_ref(), operation.id).await?,
+        Taken::Yes => recorded(store.as_ref(), args.id).await?,
         Taken::Moved(state) => {
             let what = format!("operation {} is {}: there is nothing to find out", args.id, state.name());
             return Err(Error::Usage(what).into());

@@ -26,7 +26,7 @@ pub(super) struct Listed<'a> {
 
 impl<'a> Listed<'a> {
     pub(super) fn new(enterprise_manager: &'a str, plan: &'a Plan, sessions: &'a [Session]) -> Self {
-        let is_of = |s: &&Session| s.plan_name == plan.name && s.backup_server_uid == plan.backup_server_uid;
+        let is_of = |session: &&Session| session.may_be_of(&plan.name, plan.backup_server_uid);
         let last_session = sessions.iter().filter(is_of).max_by_key(|session| session.creation_time);
         Self { enterprise_manager, plan, fingerprint: plan.fingerprint(), last_session }
     }
