@@ -8,6 +8,7 @@
 //! - [`decode`] and [`batch`]: from the XML of an answer to typed columns;
 //! - [`store`]: from columns to rows, on Postgres and SQLite alike, together with the marks that become true with them;
 //! - [`sync`]: what to ask for, so that no row is missed: the heart;
+//! - [`report`]: questions that people ask, answered from the views, as a table, CSV, JSON or HTML;
 //! - [`simulator`]: an Enterprise Manager to try and test against, as awkward as the real one.
 //!
 //! `docs/ARCHITECTURE.md` follows one record from end to end.
@@ -27,6 +28,7 @@ pub mod kinds;
 pub mod lifecycle;
 pub mod message;
 pub mod planted;
+pub mod report;
 pub mod simulator;
 pub mod store;
 pub mod sync;

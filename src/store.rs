@@ -30,6 +30,7 @@ mod sql;
 mod sqlite;
 mod sweep;
 mod transition;
+mod view;
 
 pub use database::SqlStore;
 pub use error::Error;
@@ -38,6 +39,7 @@ pub use migrate::Pending;
 pub use operation::{Event, Ledger, NewOperation, Operation, State, Step, Taken};
 pub use report::{KindStatus, LeaseStatus, ManagerStatus, RejectRow, StreamStatus};
 pub use sweep::{Doubt, Doubted, Doubts, Likeness, StoredRow, Sweep, SweepScope, SweepStep};
+pub use view::{Cell, Filter, Select, Type, View, Views};
 
 /// The result of a call to the store.
 pub type Result<T> = std::result::Result<T, Error>;

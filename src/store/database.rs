@@ -88,6 +88,27 @@ impl Row {
         })
     }
 
+    pub(super) fn maybe_real(&self, column: usize) -> Result<Option<f64>> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(super) fn maybe_bool(&self, column: usize) -> Result<Option<bool>> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.try_get(column)?,
+        })
+    }
+
+    pub(super) fn maybe_day(&self, column: usize) -> Result<Option<NaiveDate>> {
+        match self {
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+            Self::Sqlite(row) => row.try_get::<Option<String>, _>(column)?.map(super::view::day).transpose(),
+        }
+    }
+
     pub(super) fn maybe_int(&self, column: usize) -> Result<Option<i64>> {
         Ok(match self {
             Self::Postgres(row) => row.try_get(column)?,
