@@ -261,7 +261,8 @@ impl Fleet {
                         22..32 => odd.no_job_link = true,
                         32..42 => odd.no_job_uid = true,
                         42..46 => (odd.no_job_link, odd.no_job_uid) = (true, true),
-                        46..49 => odd.no_server_link = true,
+                        // A machine without a server looks like another machine, which a story cannot do with.
+                        46..49 => odd.no_server_link = self.calm == 1 || !row.kind.is_task(),
                         49..55 => row.delay_secs = self.rng.i64(HOUR..6 * HOUR),
                         _ => odd.early_failure = row.outcome == Outcome::Failed,
                     }
