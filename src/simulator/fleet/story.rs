@@ -116,6 +116,7 @@ impl Fleet {
     fn hanging_run(&mut self, server: usize) {
         let (every, phase) = (4 * HOUR, 90 * MINUTE);
         let (job, vms) = self.story_job(server, "Mail journal", phase, &[("mail-journal-01", 310)]);
+        self.world.jobs[job].next_run = Some(self.to.floor_to(every, phase).plus_secs(every));
         let hangs = self.now.plus_secs(-2 * HOUR).floor_to(every, phase);
         let mut at = self.from.floor_to(every, phase).plus_secs(every);
         while at < self.to {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
@@ -306,4 +307,33 @@ fn a_fleet_without_a_story_is_the_one_it_always_was() {
     }
     let digest = Sha256::digest(rows);
     assert_eq!(digest[..8], [0xd9, 0x34, 0x53, 0x85, 0x0d, 0xdb, 0xc2, 0x0e]);
+}
+
+#[test]
+fn the_noise_of_a_day_leaves_the_story_audible() {
+    for hour in [6, 9, 12, 15] {
+        let end = "2026-03-10T00:30:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(hour);
+        let options = FleetOptions { servers: 4, jobs: 40, vms: 200, days: 30, end, future_hours: 0, story: true };
+        let world = World::fleet(7, &options);
+        let (mut failed, mut texts, mut last_good) = (0, String::new(), HashMap::new());
+        for kind in [Kind::BackupTaskSession, Kind::ReplicaTaskSession, Kind::CdpReplicaTaskSession] {
+            for row in world.expected(kind.name(), end) {
+                texts.push_str(says(&row, "reason"));
+                failed += i32::from(says(&row, "result") == "Failed" && end - began(&row) < TimeDelta::days(1));
+                let machine = (says(&row, "backup_server_uid").to_owned(), says(&row, "vm_display_name").to_owned());
+                let good = time(&row, "end_time").filter(|_| says(&row, "result") != "Failed");
+                let last = last_good.entry(machine).or_insert(good);
+                *last = good.max(*last);
+            }
+        }
+        // Six of them are the story's.
+        assert!((6..=14).contains(&failed), "{failed}, {end}");
+        let late = |good: &Option<DateTime<Utc>>| good.is_none_or(|good| end - good > TimeDelta::days(1));
+        let mut late: Vec<_> = last_good.iter().filter(|(_, good)| late(good)).map(|((_, vm), _)| vm).collect();
+        late.sort();
+        assert_eq!(late, ["branch-dc-01", "branch-file-01", "office-mail-01"], "{end}");
+        for odd in ["\\\\", "\"", "{", "🔑", "\n", "<", "\u{FFFD}"] {
+            assert!(texts.contains(odd), "{odd:?}, {end}");
+        }
+    }
 }
