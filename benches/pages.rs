@@ -24,7 +24,8 @@ fn end() -> DateTime<Utc> {
 pub(crate) fn newest(kinds: &[&'static SessionKind], pages: u32) -> Vec<Vec<u8>> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let fleet = FleetOptions { servers: 4, jobs: 60, vms: 400, days: 30, end: end(), future_hours: 0 };
+        let fleet =
+            FleetOptions { servers: 4, jobs: 60, vms: 400, days: 30, end: end(), future_hours: 0, story: false };
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let simulator = Simulator::start(World::fleet(1, &fleet), simulator::Options::frozen(end()), loopback);
         let simulator = simulator.await.expect("a free port");

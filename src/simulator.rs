@@ -50,7 +50,7 @@ mod world;
 pub use bulk::BulkOptions;
 pub use faults::{Fault, Faults};
 pub use filter::passes;
-pub use fleet::FleetOptions;
+pub use fleet::{FleetOptions, STORY_PLAN};
 pub use journal::{Counters, RequestRecord};
 pub use logon::TokenLife;
 pub use mishap::{AfterRestore, Visibility};

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -10,9 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exit, print, report, work};
 use crate::config::{Backend, ManagerSettings, Settings};
+use crate::em::{Client, Limits};
 use crate::simulator::{self, FleetOptions, Simulator, World};
-use crate::store::{ManagerStatus, Schema};
+use crate::store::{ManagerStatus, Schema, SqlStore, Store as _};
 use crate::sync::{Mode, Summary};
+
+mod operations;
 
 /// The manager's name in the database, under which its clock is kept too.
 const NAME: &str = "demo";
@@ -22,13 +26,13 @@ const SEED: u64 = 7;
 /// Starts the simulator, syncs it, and shows what arrived.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     let begun = Instant::now();
-    let store = work::open(settings, Schema::Migrate).await?;
+    let store = Arc::new(SqlStore::connect(settings.database.url.expose_secret(), Schema::Migrate).await?);
     // The simulated time stands still at the moment of the first run, so that a second one finds the same fleet.
     if store.manager_since(NAME).await?.is_none() {
         store.manager(NAME, "", None, work::clock().now()).await?;
     }
     let end = store.manager_since(NAME).await?.context("the manager that was just entered is not there")?;
-    let fleet = FleetOptions { servers: 4, jobs: 40, vms: 200, days: 30, end, future_hours: 0 };
+    let fleet = FleetOptions { servers: 4, jobs: 40, vms: 200, days: 30, end, future_hours: 0, story: true };
     let world = tokio::task::spawn_blocking(move || World::fleet(SEED, &fleet)).await?;
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let simulator = Simulator::start(world, simulator::Options::frozen(end), loopback).await?;
@@ -42,8 +46,11 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     let syncer = work::connect(&manager, store.clone(), CancellationToken::new()).await?;
     let summary = syncer.pass(Mode::Wide, &work::options(settings)).await;
     syncer.log_off().await;
-    simulator.stop().await;
     let summary = summary?;
+    let client = Client::new(&manager, Limits::default(), work::clock())?;
+    let em_id = store.manager(NAME, client.base().as_str(), None, end).await?;
+    operations::record(store.as_ref(), em_id, client, end).await?;
+    simulator.stop().await;
     let status = store.status().await?;
     store.close().await;
     print(|out| write(out, settings, &summary, &status, begun))?;

@@ -121,6 +121,7 @@ fn world(args: &SimulateArgs, end: DateTime<Utc>) -> World {
                 end,
                 // A clock that runs needs something to run into.
                 future_hours: 7 * 24,
+                story: true,
             },
         ),
     }

@@ -10,6 +10,9 @@ use super::types::Kind;
 use super::world::{COLLECTION_SECS, Family, Job, Oddities, Outcome, Plan, Policy, Server, Session, Vm, World};
 
 mod runs;
+mod story;
+
+pub use story::STORY_PLAN;
 
 /// How large the fleet is and what time it covers.
 #[derive(Debug, Clone)]
@@ -26,13 +29,15 @@ pub struct FleetOptions {
     pub end: DateTime<Utc>,
     /// Hours after `end` for which sessions exist already, so that time can move on.
     pub future_hours: i64,
+    /// A story for people runs through it, about the days before `end`, and by chance less happens than a test wants.
+    pub story: bool,
 }
 
 impl FleetOptions {
     /// A fleet large enough to hold everything that is odd, and small enough for a test.
     #[must_use]
     pub fn small(end: DateTime<Utc>) -> FleetOptions {
-        FleetOptions { servers: 3, jobs: 18, vms: 40, days: 7, end, future_hours: 48 }
+        FleetOptions { servers: 3, jobs: 18, vms: 40, days: 7, end, future_hours: 48, story: false }
     }
 }
 
@@ -72,6 +77,8 @@ struct Fleet {
     from: Ticks,
     now: Ticks,
     to: Ticks,
+    /// Failures, restores and failovers by chance are so many times rarer than a test wants them.
+    calm: u32,
 }
 
 impl World {
@@ -85,6 +92,7 @@ impl World {
             from: end.plus_secs(-options.days * DAY),
             now: end,
             to: end.plus_secs(options.future_hours * HOUR),
+            calm: if options.story { 5 } else { 1 },
         };
         fleet.servers(options.servers.max(1));
         fleet.vms(options.vms.max(1));
@@ -99,6 +107,10 @@ impl World {
         }
         fleet.failovers();
         fleet.spice();
+        if options.story {
+            // After the spice, which would blur it.
+            fleet.story();
+        }
         fleet.world.index();
         fleet.world
     }
@@ -231,7 +243,7 @@ impl Fleet {
         while at < self.to {
             self.failover(n, at);
             n += 1;
-            at = at.plus_secs(self.rng.i64(7 * HOUR..30 * HOUR));
+            at = at.plus_secs(self.rng.i64(7 * HOUR..30 * HOUR) * i64::from(self.calm));
         }
     }
 
@@ -249,7 +261,8 @@ impl Fleet {
                         22..32 => odd.no_job_link = true,
                         32..42 => odd.no_job_uid = true,
                         42..46 => (odd.no_job_link, odd.no_job_uid) = (true, true),
-                        46..49 => odd.no_server_link = true,
+                        // A machine without a server looks like another machine, which a story cannot do with.
+                        46..49 => odd.no_server_link = self.calm == 1 || !row.kind.is_task(),
                         49..55 => row.delay_secs = self.rng.i64(HOUR..6 * HOUR),
                         _ => odd.early_failure = row.outcome == Outcome::Failed,
                     }
@@ -291,7 +304,7 @@ impl Fleet {
     }
 
     fn outcome(&mut self) -> Outcome {
-        match self.rng.u32(..100) {
+        match self.rng.u32(..100 * self.calm) {
             0..3 => Outcome::Failed,
             3..7 => Outcome::Warning,
             _ => Outcome::Success,

@@ -41,6 +41,7 @@ async fn history(seed: u64, database: &Database) {
         days: rng.i64(1..5),
         end: start(),
         future_hours: 96,
+        story: false,
     };
     let mut world = World::fleet(seed, &fleet);
     for server in 0..fleet.servers {

@@ -171,6 +171,36 @@ async fn a_second_demo_adds_nothing_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_demo_records_once_who_asked_for_its_failovers() {
+    for database in both().await {
+        let demo = async || {
+            let ended = run(Place::new("demo").command(&["demo", "--database", &database.url])).await;
+            assert_eq!(ended.status, Some(0), "{ended:?}");
+            let audit = "select distinct action, requested_by, reason, task_id, result from failover_audit \
+                         where plan_name = 'Head office failover' and requested_at < start_time order by action";
+            let events = "select operation_id || ' ' || state from failover_events order by id";
+            (database.query(audit).await, database.column(events).await)
+        };
+        let (audit, events) = demo().await;
+        let row = |texts: [&str; 5]| texts.map(|text| Some(text.to_owned())).to_vec();
+        let flood = row(["start", "demo", "Flood in the server room", "task-2", "Warning"]);
+        assert_eq!(audit, [flood, row(["test", "demo", "Quarterly exercise", "task-1", "Success"])]);
+        assert_eq!(demo().await, (audit.clone(), events.clone()));
+
+        // One that was killed between two steps is completed.
+        for undo in [
+            "update failover_operations set state = 'sending', task_id = null, session_uid = null, result = null \
+             where id = 2 returning cast(id as text)",
+            "delete from failover_events where operation_id = 2 and state in ('accepted', 'running', 'finished') \
+             returning cast(id as text)",
+        ] {
+            assert!(!database.query(undo).await.is_empty());
+        }
+        assert_eq!(demo().await, (audit, events));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dry_backfill_counts_and_a_real_one_reads() {
     let database = Database::sqlite();
     let simulator = simulate(fleet(46)).await;

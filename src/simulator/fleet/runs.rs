@@ -230,7 +230,7 @@ impl Fleet {
             .filter_map(|task| Some((task.vm?, task.point?, task.end)))
             .collect();
         let start = i64::try_from(server % 9).expect("small") * 2 * HOUR;
-        for at in self.schedule(start, 5 * HOUR) {
+        for at in self.schedule(start, 5 * HOUR * i64::from(self.calm)) {
             let vm = self.rng.usize(..self.world.vms.len());
             let files = self.rng.u32(..3) > 0;
             let secs = if files { self.rng.i64(1800..6 * HOUR) } else { self.rng.i64(12..2 * HOUR) };
