@@ -18,4 +18,5 @@ mod support;
 mod sweeps;
 mod sync;
 mod tls;
+mod views;
 mod writer;
