@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 
 use crate::store::Cell;
 
+pub mod form;
 pub mod views;
 
 /// An answer, in whatever form it will be shown.
