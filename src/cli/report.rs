@@ -1,6 +1,6 @@
 //! `vemsync report`: builds a report and shows it in one of its forms.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -114,7 +114,7 @@ fn only(id: &str, report: &mut Report) -> Result<(), Problems> {
 fn write(report: &Report, form: Form, terminal: Option<&io::Stdout>, out: &mut dyn Write) -> io::Result<()> {
     match form {
         Form::Table => {
-            let is_terminal = terminal.is_some_and(|stdout| stdout.is_terminal());
+            let is_terminal = terminal.is_some_and(io::IsTerminal::is_terminal);
             let width = terminal.and_then(|_| comfy_table::Table::new().width());
             let colour = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             form::table(report, width, colour, out)

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ask::{Ask, MOST_READ, Row, Rows, cap, count_bad, int, section, sentences, share, table, text, tone};
+use super::ask::{Ask, MOST_READ, Row, Rows, cap, count_bad, int, section, share, table, text, tone};
 use super::runs::counted_by_day;
 use super::views::FAILURES;
 use super::{Body, Section, Table, Tone};
@@ -29,12 +29,16 @@ const COLUMNS: &[&str] = &[
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let rows = ask.rows(&FAILURES, COLUMNS, ask.period.within("end_time"), "end_time desc, uid").await?;
     let cut = if rows.is_cut() { format!("Only the newest {MOST_READ} were read.") } else { String::new() };
-    let of = |result: &str| rows.iter().filter(|row| row.text("result") == result).count();
+    let of = |result: &str, sort: fn(&str) -> bool| {
+        rows.iter().filter(|row| row.text("result") == result && sort(row.text("kind"))).count()
+    };
     let repaired = rows.iter().filter(|row| row.is("later_good")).count();
     let figures = vec![
-        count_bad("failed", "Failed", of("Failed"), Tone::Bad),
-        count_bad("warning", "Warning", of("Warning"), Tone::Warning),
-        share("repaired_pct", "Followed by a good run", repaired, rows.len()),
+        count_bad("vms_failed", "Machines in runs that Failed", of("Failed", is_machine), Tone::Bad),
+        count_bad("runs_failed", "Runs that Failed", of("Failed", is_run), Tone::Bad),
+        count_bad("others_failed", "Restores and failovers that Failed", of("Failed", is_other), Tone::Bad),
+        count_bad("warning", "All that ended Warning", of("Warning", |_| true), Tone::Warning),
+        share("repaired_pct", "Followed by a good one", repaired, rows.len()),
     ];
     let ends = rows.iter().filter_map(|row| Some((ask.period.day_of(row.time("end_time")?), tone(row.text("result")))));
     let (_, chart) = counted_by_day(ends, ask.period.days(DAYS));
@@ -43,9 +47,8 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let rest = cap(&mut each, MOST_FAILURES);
     let shown = &COLUMNS[..COLUMNS.len() - 1];
     let each = table(shown, each.iter().map(|row| row.cells(shown)).collect(), "Nothing failed.");
-    let what = "Sessions of jobs and of machines, restores and failovers alike.";
     Ok(vec![
-        section("figures", "In short", sentences(&[what, &cut]), Body::Figures(figures)),
+        section("figures", "In short", cut, Body::Figures(figures)),
         section("days_chart", "By day", "By the day on which they ended.", chart),
         section("reasons", "By reason", more_reasons, Body::Table(reasons)),
         section("failures", "Each, newest first", rest, Body::Table(each)),
@@ -83,4 +86,16 @@ fn by_reason(rows: &Rows) -> (Table, String) {
     let columns =
         ["result", "failures", "unrepaired", "jobs", "vm_count", "first_end_time", "last_end_time", "reason_group"];
     (table(&columns, groups.into_iter().map(cells).collect(), "Nothing failed."), more)
+}
+
+fn is_machine(kind: &str) -> bool {
+    kind.ends_with("TaskSession")
+}
+
+fn is_other(kind: &str) -> bool {
+    matches!(kind, "RestoreSession" | "CloudFailoverSession")
+}
+
+fn is_run(kind: &str) -> bool {
+    !is_machine(kind) && !is_other(kind)
 }

@@ -17,10 +17,13 @@ pub(super) struct Stream {
     pub(super) server: String,
     pub(super) kind: String,
     pub(super) scanned_at: Option<DateTime<Utc>>,
-    /// The newest time that was seen in it.
+    /// When the newest session of it started. Its end mark says less: it begins where the first history was read.
     pub(super) newest: Option<DateTime<Utc>>,
     pub(super) lag_seconds: i64,
+    /// How old its newest mark is, which decides how often it is read.
     pub(super) age_seconds: Option<i64>,
+    /// How long ago its newest session started.
+    pub(super) silent_seconds: Option<i64>,
 }
 
 /// `run` reads everything that is due every 15 minutes, which takes it a while.
@@ -32,26 +35,19 @@ const SILENT: i64 = 26 * HOUR;
 /// What is silent so many times as long as others are is silent alone.
 const TIMES_OTHERS: i64 = 3;
 
-pub(super) async fn streams(views: &dyn Views) -> Result<Vec<Stream>, Error> {
-    let columns = [
-        "em_name",
-        "kind",
-        "backup_server_name",
-        "creation_mark",
-        "end_mark",
-        "scanned_at",
-        "lag_seconds",
-        "data_age_seconds",
-    ];
+pub(super) async fn streams(views: &dyn Views, as_of: DateTime<Utc>) -> Result<Vec<Stream>, Error> {
+    let columns =
+        ["em_name", "kind", "backup_server_name", "creation_mark", "scanned_at", "lag_seconds", "data_age_seconds"];
     let rows = read(views, &SYNC_FRESHNESS, &columns, None, "em_name, backup_server_name, kind", u32::MAX).await?;
     let stream = |row: super::ask::Row<'_>| Stream {
         em: row.text("em_name").to_owned(),
         server: row.text("backup_server_name").to_owned(),
         kind: row.text("kind").to_owned(),
         scanned_at: row.time("scanned_at"),
-        newest: row.time("creation_mark").max(row.time("end_mark")),
+        newest: row.time("creation_mark"),
         lag_seconds: row.int("lag_seconds").unwrap_or_default(),
         age_seconds: row.int("data_age_seconds"),
+        silent_seconds: row.time("creation_mark").map(|newest| (as_of - newest).num_seconds()),
     };
     Ok(rows.iter().map(stream).collect())
 }
@@ -81,10 +77,11 @@ pub(super) fn freshness(streams: &[Stream], period: &Period) -> Freshness {
         counted.filter_map(|stream| stream.scanned_at).min()
     };
     let mut behind = unread(streams, period);
-    behind.extend(silent_servers(streams).into_iter().map(|silent| {
-        let since = silent.newest.map_or_else(String::new, |newest| format!(" since {}", period.show(newest)));
-        format!("{} has sent nothing{since}", silent.name())
-    }));
+    behind.extend(
+        silent_servers(streams).into_iter().map(|silent| {
+            format!("{} has sent nothing that started since {}", silent.name(), period.show(silent.newest))
+        }),
+    );
     Freshness { read_until: read(false).or_else(|| read(true)), behind }
 }
 
@@ -132,8 +129,8 @@ pub(super) struct Silent {
     pub(super) em: String,
     /// `None` for all servers.
     pub(super) server: Option<String>,
-    pub(super) newest: Option<DateTime<Utc>>,
-    pub(super) age_seconds: i64,
+    pub(super) newest: DateTime<Utc>,
+    pub(super) silent_seconds: i64,
 }
 
 impl Silent {
@@ -155,17 +152,17 @@ pub(super) fn silent_servers(streams: &[Stream]) -> Vec<Silent> {
                 Some(Silent {
                     em: em.clone(),
                     server: Some(server),
-                    newest: streams.iter().filter_map(|stream| stream.newest).max(),
-                    age_seconds: streams.iter().filter_map(|stream| stream.age_seconds).min()?,
+                    newest: streams.iter().filter_map(|stream| stream.newest).max()?,
+                    silent_seconds: streams.iter().filter_map(|stream| stream.silent_seconds).min()?,
                 })
             })
             .collect();
-        match servers.iter().min_by_key(|server| server.age_seconds) {
-            Some(newest) if servers.len() > 1 && newest.age_seconds > SILENT => {
+        match servers.iter().min_by_key(|server| server.silent_seconds) {
+            Some(newest) if servers.len() > 1 && newest.silent_seconds > SILENT => {
                 silent.push(Silent { server: None, ..newest.clone() });
             }
             _ => {
-                let ages: Vec<i64> = servers.iter().map(|server| server.age_seconds).collect();
+                let ages: Vec<i64> = servers.iter().map(|server| server.silent_seconds).collect();
                 let alone = servers.iter().enumerate().filter(|(n, _)| is_alone(&ages, *n));
                 silent.extend(alone.map(|(_, server)| server.clone()));
             }
@@ -184,7 +181,7 @@ pub(super) fn silent_streams(streams: &[Stream]) -> Vec<&Stream> {
     let mut found = Vec::new();
     for (_, all) in grouped(regular, |stream| (stream.em.clone(), stream.kind.clone())) {
         let dated: Vec<(&Stream, i64)> =
-            all.into_iter().filter_map(|stream| Some((stream, stream.age_seconds?))).collect();
+            all.into_iter().filter_map(|stream| Some((stream, stream.silent_seconds?))).collect();
         let ages: Vec<i64> = dated.iter().map(|(_, age)| *age).collect();
         // With nobody to compare it with, a kind may just be rare.
         let alone = dated.iter().enumerate().filter(|(n, _)| ages.len() > 1 && is_alone(&ages, *n));
@@ -198,12 +195,12 @@ fn is_alone(ages: &[i64], n: usize) -> bool {
     ages[n] > SILENT && median(others).is_none_or(|others| ages[n] > TIMES_OTHERS * others)
 }
 
-/// How old the newest data of the server is that has been silent longest.
+/// How long the server has been silent that has been so longest.
 pub(super) fn oldest(streams: &[Stream]) -> Option<TimeDelta> {
     let named = streams.iter().filter(|stream| !stream.server.is_empty());
     let ages = grouped(named, |stream| (stream.em.clone(), stream.server.clone()))
         .into_values()
-        .filter_map(|streams| streams.iter().filter_map(|stream| stream.age_seconds).min());
+        .filter_map(|streams| streams.iter().filter_map(|stream| stream.silent_seconds).min());
     ages.max().map(TimeDelta::seconds)
 }
 
@@ -226,6 +223,7 @@ mod tests {
             newest: Some(now() - TimeDelta::hours(age_hours)),
             lag_seconds: lag_minutes * 60,
             age_seconds: Some(age_hours * HOUR),
+            silent_seconds: Some(age_hours * HOUR),
         }
     }
 
@@ -254,14 +252,14 @@ mod tests {
     #[test]
     fn a_server_is_silent_only_where_others_are_not() {
         let one = [stream("a", "x", TASK, 30, 1), stream("a", "y", TASK, 2, 1), stream("a", "z", TASK, 3, 1)];
-        assert_eq!(behind(&one), ["server x has sent nothing since 2026-03-30 06:00"]);
+        assert_eq!(behind(&one), ["server x has sent nothing that started since 2026-03-30 06:00"]);
         // A nightly job is 25 hours old now and then; a weekend stops all of them.
         let night = [stream("a", "x", TASK, 25, 1), stream("a", "y", TASK, 2, 1)];
         assert_eq!(behind(&night), Vec::<String>::new());
         let weekly = [stream("a", "x", TASK, 30, 1), stream("a", "y", TASK, 20, 1)];
         assert_eq!(behind(&weekly), Vec::<String>::new());
         let weekend = [stream("a", "x", TASK, 60, 1), stream("a", "y", TASK, 62, 1)];
-        assert_eq!(behind(&weekend), ["Enterprise Manager a has sent nothing since 2026-03-29 00:00"]);
+        assert_eq!(behind(&weekend), ["Enterprise Manager a has sent nothing that started since 2026-03-29 00:00"]);
         let restores = [stream("a", "x", RESTORE, 500, 1), stream("a", "x", TASK, 1, 1), stream("a", "y", TASK, 1, 1)];
         assert_eq!(behind(&restores), Vec::<String>::new());
         assert_eq!(behind(&[stream("a", "x", TASK, 30, 1)]).len(), 1);

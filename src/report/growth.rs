@@ -64,7 +64,7 @@ async fn changes(
     let filters = [Filter::Is("day", Cell::Day(day))];
     let rows = read(ask.views, &SIZE_GROWTH, &columns, filters, order, MOST).await?;
     let changed = rows.iter().filter(|row| row.int(change).is_some_and(|change| change != 0));
-    Ok(table(&columns, changed.map(|row| row.cells(&columns)).collect(), "No machine changed its size."))
+    Ok(table(&columns, changed.map(|row| row.cells(&columns)).collect(), "No change over that time is known."))
 }
 
 /// The size of all sessions by day and kind: a line a kind, and a table.

@@ -65,7 +65,8 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     };
     let rows = current.iter().map(|row| row.cells(COLUMNS)).collect();
     let table = table(COLUMNS, rows, "No job has run.");
-    let meaning = "Good is Success or Warning, strict is Success alone, by the last run of each day in UTC.";
+    let meaning = "Good is the share of runs with Success or Warning, strict of those with Success alone; repaired are failed runs \
+                   that a retry made good.";
     Ok(vec![
         section("figures", "In short", "", Body::Figures(figures)),
         section("jobs", "Jobs, trouble first", sentences(&[meaning, &idle, &gone, &rest]), Body::Table(table)),

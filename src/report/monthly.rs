@@ -24,7 +24,7 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let (table, rest) = rows.table(MOST, "Nothing ran in these months.");
     let note = format!(
         "Months are whole, and their days are UTC. Within RPO is the share of machines and days on which the last good \
-         backup was young enough at the day's end; good runs are by the last run of each day. {rest}"
+         backup was young enough at the day's end. {rest}"
     );
     Ok(vec![section("months", "Months", note.trim_end(), Body::Table(table))])
 }

@@ -21,8 +21,10 @@ pub struct Named {
     /// Its heading; the subject's name follows it.
     pub(super) title: &'static str,
     pub(super) span: Span,
-    pub(super) build: for<'a> fn(&'a Ask<'a>) -> BoxFuture<'a, Result<Vec<Section>, Error>>,
+    pub(super) build: for<'a> fn(&'a Ask<'a>) -> Building<'a>,
 }
+
+type Building<'a> = BoxFuture<'a, Result<Vec<Section>, Error>>;
 
 /// What a report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,7 +81,7 @@ async fn figures(ask: &Ask<'_>, recent: &[&Run], machines: &Rows) -> Result<Vec<
         share("rpo_pct", "Within RPO", within, all),
         count("restores", "Restores", restores.len()),
         count_bad("restores_failed", "restores failed", restores_failed, Tone::Warning),
-        figure("data_age_seconds", "Longest silence of a server", maybe(age, Cell::Int), Unit::Seconds, Tone::Plain),
+        figure("silent_seconds", "Longest silence of a server", maybe(age, Cell::Int), Unit::Seconds, Tone::Plain),
     ])
 }
 
@@ -106,19 +106,17 @@ pub(super) fn is_retired(row: Row<'_>, tried_since: DateTime<Utc>) -> bool {
 }
 
 fn silent(ask: &Ask<'_>) -> Section {
-    let columns = ["em_name", "backup_server_name", "kind", "newest_time", "data_age_seconds"];
+    let columns = ["em_name", "backup_server_name", "kind", "creation_mark", "silent_seconds"];
     let servers = fresh::silent_servers(&ask.streams).into_iter().map(|silent| {
         let server = maybe(silent.server, Cell::Text);
-        let newest = maybe(silent.newest, Cell::Time);
-        vec![text(silent.em), server, Cell::Null, newest, Cell::Int(silent.age_seconds)]
+        vec![text(silent.em), server, Cell::Null, Cell::Time(silent.newest), Cell::Int(silent.silent_seconds)]
     });
     let streams = fresh::silent_streams(&ask.streams).into_iter().map(|stream| {
-        let (newest, age) = (maybe(stream.newest, Cell::Time), maybe(stream.age_seconds, Cell::Int));
+        let (newest, age) = (maybe(stream.newest, Cell::Time), maybe(stream.silent_seconds, Cell::Int));
         vec![text(&stream.em), text(&stream.server), text(&stream.kind), newest, age]
     });
     let rows: Vec<Vec<Cell>> = servers.chain(streams).collect();
-    let note =
-        "Nothing new for more than 26 hours and three times as long as from others. Without a kind: nothing at all.";
+    let note = "Nothing that started for more than 26 hours, and three times as long as with others. Without a kind: nothing at all.";
     let note = if rows.is_empty() { "" } else { note };
     let table = table(&columns, rows, "Every server sends what it should.");
     section("silent", "Who is silent", note, Body::Table(table))

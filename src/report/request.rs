@@ -74,7 +74,7 @@ impl Asked {
             let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
             title = format!("{title} {}", quoted.join(" and "));
         }
-        let ask = Ask { views, period, names, streams: fresh::streams(views).await? };
+        let ask = Ask { views, period, names, streams: fresh::streams(views, as_of).await? };
         let sections = (self.named.build)(&ask).await?;
         let freshness = fresh::freshness(&ask.streams, &period);
         Ok(Report { name: self.named.name, title, period, sections, freshness })

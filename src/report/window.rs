@@ -71,7 +71,7 @@ fn peak(runs: &[&Run], period: &Period) -> (usize, Option<DateTime<Utc>>) {
     most
 }
 
-/// Jobs of the period, in the order of their usual start.
+/// Jobs of the period, in the order of their usual start; those that have none come last.
 fn jobs(all: &[Run], inside: &[&Run], period: &Period) -> (Table, String) {
     let mut by_job: BTreeMap<&Job, (Vec<&Run>, Vec<&Run>)> = BTreeMap::new();
     for run in inside {
@@ -82,14 +82,15 @@ fn jobs(all: &[Run], inside: &[&Run], period: &Period) -> (Table, String) {
             usual.push(run);
         }
     }
-    let mut rows: Vec<(Option<NaiveTime>, Vec<Cell>)> = by_job
+    let mut rows: Vec<(_, Vec<Cell>)> = by_job
         .into_iter()
         .map(|(job, (inside, usual))| {
             let days: BTreeSet<_> = usual.iter().map(|run| period.day_of(run.start)).collect();
             let a_day = usual.len() as f64 / days.len().max(1) as f64;
             let start = usual_time(usual.iter().map(|run| period.time_of_day(run.start)));
             let end = usual_time(usual.iter().filter_map(|run| run.end).map(|end| period.time_of_day(end)));
-            let (shown_start, shown_end) = if a_day > MOST_STARTS_A_DAY {
+            let is_often = a_day > MOST_STARTS_A_DAY;
+            let (shown_start, shown_end) = if is_often {
                 (text(format!("{a_day:.0} × a day")), Cell::Null)
             } else {
                 (maybe(start, show_cell), maybe(end, show_cell))
@@ -108,10 +109,10 @@ fn jobs(all: &[Run], inside: &[&Run], period: &Period) -> (Table, String) {
                 maybe(last.end, Cell::Time),
                 if last.is_running { Cell::Null } else { text(&last.result) },
             ];
-            (start, cells)
+            ((is_often, start), cells)
         })
         .collect();
-    rows.sort_by_key(|(start, _)| *start);
+    rows.sort_by_key(|(order, _)| *order);
     let mut rows: Vec<Vec<Cell>> = rows.into_iter().map(|(_, cells)| cells).collect();
     let rest = cap(&mut rows, MOST_JOBS);
     let columns = [
