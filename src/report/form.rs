@@ -15,6 +15,8 @@ mod json;
 #[cfg(test)]
 mod sample;
 mod table;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use self::csv::csv;
@@ -37,14 +39,12 @@ pub enum Form {
     Html,
 }
 
-/// How current the data is, in a sentence.
+/// How current the data is; what is behind is listed after it.
 fn read_until(report: &Report) -> String {
     let Freshness { read_until, behind } = &report.freshness;
+    let behind = if behind.is_empty() { "" } else { " What is behind:" };
     match read_until {
-        Some(time) if behind.is_empty() => {
-            format!("All data is read up to {}.", value::time(*time, report.period.zone))
-        }
-        Some(time) => format!("Data is read up to {}.", value::time(*time, report.period.zone)),
-        None => "Not all data has been read yet.".to_owned(),
+        Some(time) => format!("Data is read up to {}.{behind}", value::time(*time, report.period.zone)),
+        None => format!("Not all data has been read yet.{behind}"),
     }
 }

@@ -29,6 +29,7 @@ const ROW: f64 = 26.0;
 const HEAD: f64 = 24.0;
 /// What the label of a day or time takes, in pixels.
 const LABEL_WIDTH: f64 = 44.0;
+const LABEL_HEIGHT: f64 = 18.0;
 
 /// A chart, or a sentence where there is nothing to draw.
 pub(super) fn chart(chart: &Chart, title: &str, zone: Tz) -> Markup {
@@ -88,9 +89,9 @@ fn plot(least: f64, height: f64, label: &str, content: &Markup) -> Markup {
 fn axis(scale: &scale::Scale) -> (Markup, Markup) {
     let y = |value| pixels(TOP + HEIGHT * (1.0 - scale.share(value)));
     let left = html! {
-        svg.axis width="64" height=(pixels(TOP + HEIGHT + BOTTOM)) aria-hidden="true" {
+        svg.axis width="60" height=(pixels(TOP + HEIGHT + BOTTOM)) aria-hidden="true" {
             @for (value, label) in &scale.ticks {
-                text x="56" y=(y(*value)) dy="0.35em" text-anchor="end" { (label) }
+                text x="54" y=(y(*value)) dy="0.35em" text-anchor="end" { (label) }
             }
         }
     };
@@ -109,15 +110,12 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> Markup {
     }
 }
 
-/// A short line and a label at places across a plot, `y` pixels down.
-fn marks(places: &[(f64, String)], least: f64, y: f64) -> Markup {
+/// Lines down a plot from `y`, with a label beside each. What would stand out on the right is left out.
+fn marks(places: &[(f64, String)], least: f64, y: f64, length: f64) -> Markup {
     html! {
-        @for (share, label) in places {
-            line.tick x1=(percent(*share)) x2=(percent(*share)) y1=(pixels(y)) y2=(pixels(y + 18.0)) {}
-            // What would stand out on the right is left out.
-            @if (1.0 - share) * least >= LABEL_WIDTH {
-                text x=(percent(*share)) dx="4" y=(pixels(y + 16.0)) { (label) }
-            }
+        @for (share, label) in places.iter().filter(|(share, _)| (1.0 - share) * least >= LABEL_WIDTH) {
+            line.grid x1=(percent(*share)) x2=(percent(*share)) y1=(pixels(y)) y2=(pixels(y + length)) {}
+            text x=(percent(*share)) dx="4" y=(pixels(y + 16.0)) { (label) }
         }
     }
 }
@@ -127,7 +125,7 @@ fn day_marks(days: &[NaiveDate], least: f64, y: f64) -> Markup {
     const MOST: usize = 7;
     let named = days.iter().enumerate().step_by(days.len().div_ceil(MOST).max(1));
     let places: Vec<_> = named.map(|(at, day)| (at as f64 / days.len() as f64, short(*day))).collect();
-    marks(&places, least, y)
+    marks(&places, least, y, LABEL_HEIGHT)
 }
 
 /// What the tones in a chart mean.
@@ -190,4 +188,120 @@ fn percent(share: f64) -> String {
 fn pixels(value: f64) -> String {
     let value = if value.is_finite() { (value * 100.0).round() / 100.0 } else { 0.0 };
     value.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::{Europe::Berlin, UTC};
+
+    use super::*;
+    use crate::report::form::sample::{charts, days, time};
+    use crate::report::{Bar, GanttRow, HeatRow, Line, Part, Unit};
+
+    fn drawn(chart: &Chart) -> String {
+        super::chart(chart, "Title", Berlin).into_string()
+    }
+
+    fn part(values: &[i64]) -> Part {
+        Part { name: "Success".to_owned(), tone: Tone::Good, values: values.to_vec() }
+    }
+
+    fn line(points: &[(&str, f64)]) -> Chart {
+        let points = points.iter().map(|(at, value)| (time(at), *value)).collect();
+        Chart::Lines { unit: Unit::Seconds, lines: vec![Line { name: "Nightly".to_owned(), points }] }
+    }
+
+    #[test]
+    fn what_has_nothing_to_show_says_so() {
+        let (from, to) = (time("2026-03-01T00:00:00Z"), time("2026-03-02T00:00:00Z"));
+        let bar = Bar { from: to, to, tone: Tone::Good, text: String::new() };
+        let row = GanttRow { name: String::new(), bars: vec![bar] };
+        for chart in [
+            Chart::Columns { days: vec![], parts: vec![] },
+            Chart::Columns { days: vec![], parts: vec![part(&[1])] },
+            Chart::Columns { days: days(2), parts: vec![part(&[0, -1])] },
+            Chart::Lines { unit: Unit::Bytes, lines: vec![] },
+            line(&[]),
+            line(&[("2026-03-01T00:00:00Z", f64::NAN)]),
+            Chart::HeatMap { days: days(2), rows: vec![] },
+            Chart::HeatMap { days: vec![], rows: vec![HeatRow { name: String::new(), fields: vec![None] }] },
+            Chart::HeatMap { days: days(1), rows: vec![HeatRow { name: String::new(), fields: vec![None] }] },
+            Chart::Gantt { from, to, rows: vec![] },
+            Chart::Gantt { from, to, rows: vec![row.clone()] },
+            Chart::Gantt { from: to, to, rows: vec![row] },
+        ] {
+            assert_eq!(drawn(&chart), "<p class=\"empty\">There is nothing to draw for this time.</p>", "{chart:?}");
+        }
+    }
+
+    #[test]
+    fn each_chart_has_a_summary_in_words_and_says_what_a_mark_is() {
+        for (chart, expected) in charts().iter().zip([
+            [
+                "Columns, one a day, from Sun 1 Mar 2026 to Tue 3 Mar 2026. In all: Success 7, &lt;Failed&gt; 1.",
+                "<title>Tue 3 Mar 2026: Success 4, &lt;Failed&gt; 0</title>",
+            ],
+            [
+                "Lines from 2026-03-01 01:00 to 2026-03-02 01:00. At the end: &lt;Nightly&gt; 2 h 00 min.",
+                "<title>&lt;Nightly&gt;, 2026-03-02 01:00: 2 h 00 min</title>",
+            ],
+            [
+                "Rows: 1, a column a day from Sun 1 Mar 2026 to Mon 2 Mar 2026: 0 failed, 1 with a warning.",
+                "<title>&lt;Nightly&gt;, Sun 1 Mar 2026: a &amp; b</title>",
+            ],
+            [
+                "What ran from 2026-03-01 01:00 to 2026-03-02 01:00. Rows: 1, runs: 1: 1 failed, 0 with a warning.",
+                "<title>&lt;Nightly&gt;, 2026-03-01 01:00 to 2026-03-01 03:00: Failed &lt;i&gt;</title>",
+            ],
+        ]) {
+            let drawn = drawn(chart);
+            assert!(
+                drawn.contains(
+                    "<div class=\"scroll sides\" tabindex=\"0\" role=\"region\" aria-label=\"Chart: Title\">"
+                )
+            );
+            assert!(drawn.contains(&format!("role=\"img\" aria-label=\"{}\"", expected[0])), "{drawn}");
+            assert!(drawn.contains(expected[1]), "{drawn}");
+        }
+    }
+
+    #[test]
+    fn columns_are_stacked_to_scale() {
+        let chart = Chart::Columns { days: days(1), parts: vec![part(&[1]), part(&[3])] };
+        let drawn = drawn(&chart);
+        assert!(
+            drawn.contains("<rect class=\"mark good\" x=\"14%\" width=\"72%\" y=\"140\" height=\"44\">"),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains("<rect class=\"mark good pale\" x=\"14%\" width=\"72%\" y=\"8\" height=\"132\">"),
+            "{drawn}"
+        );
+    }
+
+    #[test]
+    fn one_moment_stands_in_the_middle() {
+        for points in
+            [&[("2026-03-01T00:00:00Z", 0.0)][..], &[("2026-03-01T00:00:00Z", 5.0), ("2026-03-01T00:00:00Z", 5.0)]]
+        {
+            let drawn = drawn(&line(points));
+            assert_eq!(drawn.matches("cx=\"50%\"").count(), points.len(), "{drawn}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_cut_at_the_edge_and_a_short_one_is_still_seen() {
+        let (from, to) = (time("2026-03-01T00:00:00Z"), time("2026-03-02T00:00:00Z"));
+        let bar = |from, to| Bar { from: time(from), to: time(to), tone: Tone::Good, text: String::new() };
+        let bars = vec![
+            bar("2026-02-27T00:00:00Z", "2026-03-01T12:00:00Z"),
+            bar("2026-03-01T18:00:00Z", "2026-03-05T00:00:00Z"),
+            bar("2026-03-01T23:59:59Z", "2026-03-01T23:59:59Z"),
+        ];
+        let chart = Chart::Gantt { from, to, rows: vec![GanttRow { name: "Nightly".to_owned(), bars }] };
+        let drawn = super::chart(&chart, "", UTC).into_string();
+        for expected in ["x=\"0%\" width=\"50%\"", "x=\"75%\" width=\"25%\"", "x=\"99.6%\" width=\"0.4%\""] {
+            assert!(drawn.contains(expected), "{expected} {drawn}");
+        }
+    }
 }

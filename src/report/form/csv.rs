@@ -90,3 +90,79 @@ fn quoted(text: &str) -> String {
 pub(super) fn utc(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::csv;
+    use crate::escape;
+    use crate::report::Report;
+    use crate::report::form::sample::{charts, report, section};
+    use crate::report::{Body, Column, Table, Unit};
+    use crate::store::Cell;
+
+    fn written(report: &Report, table: Option<&str>) -> String {
+        let mut out = Vec::new();
+        csv(report, table, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_raw_and_nothing_is_a_formula() {
+        let tables = ["summary", "units", "odd", "late"].map(|id| written(&report(), Some(id)));
+        let lines: Vec<_> = tables.iter().flat_map(|table| table.split('\n')).map(escape::control).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn without_a_name_it_is_the_first_table() {
+        assert_eq!(written(&report(), None), written(&report(), Some("summary")));
+    }
+
+    #[test]
+    fn a_table_that_is_not_there_is_an_error_that_names_those_that_are() {
+        let error = csv(&report(), Some("days"), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "the report sample has no table \"days\"; it has summary, units, odd, late");
+
+        let mut report = report();
+        report.sections = charts().into_iter().map(|chart| section("chart", "", "", Body::Chart(chart))).collect();
+        assert_eq!(csv(&report, None, &mut Vec::new()).unwrap_err().to_string(), "the report sample has no table");
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_text_and_a_number_stays_one() {
+        let cells = [
+            ("=1+1", "\"'=1+1\""),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            ("@A1", "\"'@A1\""),
+            ("\t=1", "\"'\t=1\""),
+            ("\r=1", "\"'\r=1\""),
+            ("=\"a\"", "\"'=\"\"a\"\"\""),
+            ("a=1", "a=1"),
+            ("a,b", "\"a,b\""),
+            ("", ""),
+        ];
+        let row = |text: &str| vec![Cell::Text(text.to_owned()), Cell::Int(-1), Cell::Real(-0.5)];
+        let columns = ["text", "int", "real"].map(|name| Column { name, title: name, unit: Unit::Text }).to_vec();
+        let table = Table { columns, rows: cells.iter().map(|(text, _)| row(text)).collect(), if_empty: "" };
+        let mut report = report();
+        report.sections = vec![section("table", "", "", Body::Table(table))];
+        let expected: String = cells.iter().map(|(_, field)| format!("{field},-1,-0.5\r\n")).collect();
+        assert_eq!(written(&report, None), format!("text,int,real\r\n{expected}"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        struct Full;
+        impl std::io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        assert_eq!(csv(&report(), None, &mut Full).unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    }
+}

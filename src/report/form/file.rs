@@ -161,6 +161,12 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
+    fn a_folder_that_cannot_be_written_is_an_error_for_root_too() {
+        write_file(Path::new("/sys/report.html"), say("new")).unwrap_err();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
     fn what_is_no_regular_file_is_written_directly() {
         use std::io::Read as _;
         use std::os::fd::AsRawFd as _;

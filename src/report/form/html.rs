@@ -63,8 +63,12 @@ fn header(report: &Report) -> Markup {
                 div { dt { "Period" } dd { (value::period(&report.period)) } }
                 div { dt { "As of" } dd { (value::time(report.period.as_of, zone)) } }
                 div { dt { "Times in" } dd { (zone.name()) } }
-                @if !report.freshness.behind.is_empty() {
-                    div { dt { "Data" } dd { a.warning href="#freshness" { "! not complete" } } }
+                div {
+                    dt { "Data up to" }
+                    dd {
+                        (report.freshness.read_until.map_or(value::NOTHING.to_owned(), |until| value::time(until, zone)))
+                        @if !report.freshness.behind.is_empty() { " " a.warning href="#freshness" { "! not complete" } }
+                    }
                 }
             }
         }
@@ -123,14 +127,22 @@ fn sign(tone: Tone) -> Markup {
 }
 
 fn table(table: &Table, title: &str, report: &Report) -> Markup {
+    // On a narrow screen messages need its whole width, and their rows become lists.
+    let has_message = table.columns.iter().any(|column| column.unit == Unit::Message);
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(clean(title)) {
+        div.scroll.records[has_message] tabindex="0" role="region" aria-label=(clean(title)) {
             table {
                 caption { (clean(title)) }
-                thead { tr { @for column in &table.columns { th.(class(column.unit)) scope="col" { (column.title) } } } }
+                thead {
+                    tr { @for column in &table.columns { th.(class(column.unit, "")) scope="col" { (column.title) } } }
+                }
                 tbody {
                     @for row in &table.rows {
-                        tr { @for (at, (column, value)) in table.columns.iter().zip(row).enumerate() { (cell(at, column, value, report)) } }
+                        tr {
+                            @for (at, (column, value)) in table.columns.iter().zip(row).enumerate() {
+                                (cell(at, column, value, has_message.then_some(column.title), report))
+                            }
+                        }
                     }
                 }
             }
@@ -139,23 +151,31 @@ fn table(table: &Table, title: &str, report: &Report) -> Markup {
 }
 
 /// A cell; the first names its row where it is a name.
-fn cell(at: usize, column: &Column, value: &Cell, report: &Report) -> Markup {
+fn cell(at: usize, column: &Column, value: &Cell, title: Option<&str>, report: &Report) -> Markup {
     let text = value::text(value, column.unit, report.period.zone);
     let text = clean(&text);
+    let class = class(column.unit, &text);
     html! {
         @if at == 0 && column.unit == Unit::Text {
-            th.text scope="row" { (text) }
-        } @else if column.unit == Unit::Result && *value != Cell::Null {
-            td.result { span.pill.(chart::class(value::tone(value, column.unit))) { (text) } }
+            th.(class) scope="row" data-title=[title] { (text) }
         } @else {
-            td.(class(column.unit)) { (text) }
+            td.(class) data-title=[title] {
+                @if column.unit == Unit::Result && *value != Cell::Null {
+                    span.pill.(chart::class(value::tone(value, column.unit))) { (text) }
+                } @else {
+                    (text)
+                }
+            }
         }
     }
 }
 
-fn class(unit: Unit) -> &'static str {
+fn class(unit: Unit, text: &str) -> &'static str {
+    const SHORT: usize = 24;
     match unit {
         Unit::Message => "message",
+        // Short names are not wrapped: a long one beside them would squeeze them.
+        Unit::Text if text.chars().nth(SHORT).is_none() => "brief",
         Unit::Text => "text",
         unit if value::is_number(unit) => "number",
         _ => "short",

@@ -106,3 +106,15 @@ impl Serialize for Value<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::report::form::sample::report;
+
+    #[test]
+    fn values_are_raw_and_columns_keep_their_order() {
+        let mut out = Vec::new();
+        super::json(&report(), &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+}

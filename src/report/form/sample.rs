@@ -39,7 +39,7 @@ pub(super) fn report() -> Report {
     }
 }
 
-fn section(id: &'static str, title: &str, note: &str, body: Body) -> Section {
+pub(super) fn section(id: &'static str, title: &str, note: &str, body: Body) -> Section {
     Section { id, title: title.to_owned(), note: note.to_owned(), body }
 }
 

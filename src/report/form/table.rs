@@ -11,8 +11,9 @@ use crate::store;
 
 /// What stands between two columns.
 const GAP: u16 = 2;
-/// A column of text may become as narrow as this; where that is not enough, rows are shown as lists.
-const NARROWEST_TEXT: u16 = 14;
+/// Columns of names and of messages may become as narrow as this; where that is not enough, rows are shown as lists.
+const NARROWEST_NAME: u16 = 14;
+const NARROWEST_MESSAGE: u16 = 32;
 /// No row of a table is higher than this.
 const MOST_LINES: usize = 3;
 /// Longer messages are cut; JSON has all of them.
@@ -91,7 +92,8 @@ impl Screen<'_> {
         grid.set_header(table.columns.iter().map(title));
         for (at, (column, least)) in table.columns.iter().zip(least).enumerate() {
             let shown = grid.column_mut(at).expect("a column for each");
-            shown.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            let gap = if at + 1 < table.columns.len() { GAP } else { 0 };
+            shown.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least + gap)));
             if value::is_number(column.unit) {
                 shown.set_cell_alignment(CellAlignment::Right);
             }
@@ -104,8 +106,11 @@ impl Screen<'_> {
         let title = column.title.split(' ').map(width).max().unwrap_or(0);
         let cells = table.rows.iter().filter_map(|row| row.get(at));
         let widest = cells.map(|cell| width(&self.text(cell, column.unit))).max().unwrap_or(0);
-        let wraps = matches!(column.unit, Unit::Text | Unit::Message);
-        title.max(if wraps { widest.min(NARROWEST_TEXT) } else { widest })
+        title.max(match column.unit {
+            Unit::Text => widest.min(NARROWEST_NAME),
+            Unit::Message => widest.min(NARROWEST_MESSAGE),
+            _ => widest,
+        })
     }
 
     /// Each row as a list, its headings on the left.
@@ -154,7 +159,7 @@ impl Screen<'_> {
         if grid.is_empty() {
             return Ok(());
         }
-        let last = grid.column_count() - 1;
+        let last = grid.column_count().saturating_sub(1);
         for (at, column) in grid.column_iter_mut().enumerate() {
             column.set_padding((0, if at == last { 0 } else { GAP }));
         }
@@ -179,4 +184,42 @@ fn safe(text: &str) -> String {
 /// Not quite what the terminal makes of it, but near enough to decide on a layout.
 fn width(text: &str) -> u16 {
     u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::Report;
+    use crate::report::form::sample::report;
+
+    fn shown(report: &Report, width: Option<u16>, colour: bool) -> String {
+        let mut out = Vec::new();
+        super::table(report, width, colour, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_report_fits_its_terminal() {
+        insta::assert_snapshot!("wide", shown(&report(), Some(200), false));
+        insta::assert_snapshot!("narrow", shown(&report(), Some(60), false));
+    }
+
+    #[test]
+    fn without_a_terminal_nothing_is_wrapped() {
+        let text = shown(&report(), None, false);
+        assert!(text.contains(&"long".repeat(30)));
+        assert!(text.contains("The first line, and \"another\"\n"));
+    }
+
+    #[test]
+    fn colours_change_nothing_but_colour() {
+        let coloured = shown(&report(), Some(100), true);
+        assert!(coloured.contains("\u{1b}[1m"));
+        let mut plain = String::new();
+        let mut parts = coloured.split("\u{1b}[");
+        plain.push_str(parts.next().unwrap());
+        for part in parts {
+            plain.push_str(part.split_once('m').unwrap().1);
+        }
+        assert_eq!(plain, shown(&report(), Some(100), false));
+    }
 }

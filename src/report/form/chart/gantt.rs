@@ -25,7 +25,7 @@ pub(super) fn draw((from, to): (DateTime<Utc>, DateTime<Utc>), rows: &[GanttRow]
     let share = |time: DateTime<Utc>| ((time - from).num_milliseconds() as f64 / span).clamp(0.0, 1.0);
     let height = HEAD + rows.len() as f64 * ROW;
     let content = html! {
-        (marks(&scale::times(from, to, zone, 8), LEAST, 2.0))
+        (marks(&scale::times(from, to, zone, 8), LEAST, 2.0, height - 2.0))
         @for (n, bars) in shown.iter().enumerate() {
             @let y = HEAD + n as f64 * ROW;
             line.grid x1="0" x2="100%" y1=(pixels(y)) y2=(pixels(y)) {}
@@ -38,7 +38,7 @@ pub(super) fn draw((from, to): (DateTime<Utc>, DateTime<Utc>), rows: &[GanttRow]
     };
     let [first, last] = [from, to].map(|time| value::time(time, zone));
     let (runs, trouble) = (found.len(), trouble(found.iter().copied()));
-    let label = format!("What ran from {first} to {last}: {runs} runs in {} rows, {trouble}.", rows.len());
+    let label = format!("What ran from {first} to {last}. Rows: {}, runs: {runs}: {trouble}.", rows.len());
     Some(Drawing {
         left: names(rows.iter().map(|row| row.name.as_str())),
         plot: plot(LEAST, height, &label, &content),

@@ -20,7 +20,7 @@ pub(super) fn draw(days: &[NaiveDate], rows: &[HeatRow]) -> Option<Drawing> {
     let slot = 1.0 / days.len() as f64;
     let least = (days.len() as f64 * DAY).max(180.0);
     let content = html! {
-        (day_marks(days, least, HEAD - 22.0))
+        (day_marks(days, least, 2.0))
         @for (n, row) in rows.iter().enumerate() {
             @let y = pixels(HEAD + n as f64 * ROW + 2.0);
             @for (at, day) in days.iter().enumerate() {
@@ -34,7 +34,7 @@ pub(super) fn draw(days: &[NaiveDate], rows: &[HeatRow]) -> Option<Drawing> {
     };
     let [first, last] = [days.first(), days.last()].map(|day| day.map(|day| long(*day)).unwrap_or_default());
     let trouble = trouble(found.iter().copied());
-    let label = format!("A row for each of {}, a column a day from {first} to {last}: {trouble}.", rows.len());
+    let label = format!("Rows: {}, a column a day from {first} to {last}: {trouble}.", rows.len());
     let has_gap = found.len() < rows.len() * days.len();
     Some(Drawing {
         left: names(rows.iter().map(|row| row.name.as_str())),

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use maud::{Markup, html};
 
 use super::scale::{self, Scale};
-use super::{BOTTOM, Drawing, HEIGHT, TOP, axis, marks, percent, pixels, plot};
+use super::{BOTTOM, Drawing, HEIGHT, LABEL_HEIGHT, TOP, axis, marks, percent, pixels, plot};
 use crate::report::form::html::clean;
 use crate::report::form::value;
 use crate::report::{Line, Unit};
@@ -30,7 +30,7 @@ pub(super) fn draw(unit: Unit, lines: &[Line], zone: Tz) -> Option<Drawing> {
 
     let content = html! {
         (grid)
-        (marks(&scale::times(first, last, zone, 6), LEAST, TOP + HEIGHT))
+        (marks(&scale::times(first, last, zone, 6), LEAST, TOP + HEIGHT, LABEL_HEIGHT))
         // A viewport of its own, since a line can't be given in percent.
         svg y=(pixels(TOP)) width="100%" height=(pixels(HEIGHT)) viewBox={ "0 0 1000 " (pixels(HEIGHT)) }
             preserveAspectRatio="none" overflow="visible" {

@@ -33,10 +33,12 @@ impl Scale {
         }
         let first = (low / size / step).floor();
         let last = (high / size / step).ceil().max(first + 1.0);
+        // A thousandth is the least step.
         let digits = if step < 1.0 { 1 + usize::from(step < 0.1) + usize::from(step < 0.01) } else { 0 };
         let mut ticks = Vec::new();
         let mut at = first;
         while at <= last {
+            let digits = if at == 0.0 { 0 } else { digits };
             ticks.push((at * step * size, format!("{:.digits$}{name}", at * step)));
             at += 1.0;
         }
@@ -152,12 +154,16 @@ mod tests {
             (Unit::Count, vec![1.0, 3.0], vec!["0", "1", "2", "3"]),
             (Unit::Count, vec![13.0], vec!["0", "5", "10", "15"]),
             (Unit::Bytes, vec![700.0 * GIB], vec!["0 GiB", "200 GiB", "400 GiB", "600 GiB", "800 GiB"]),
-            (Unit::Bytes, vec![2.5 * 1024.0 * GIB], vec!["0 TiB", "1 TiB", "2 TiB", "3 TiB"]),
+            (
+                Unit::Bytes,
+                vec![2.5 * 1024.0 * GIB],
+                vec!["0 TiB", "0.5 TiB", "1.0 TiB", "1.5 TiB", "2.0 TiB", "2.5 TiB"],
+            ),
             (Unit::Change, vec![-GIB, 3.0 * GIB], vec!["-1 GiB", "0 GiB", "1 GiB", "2 GiB", "3 GiB"]),
             (Unit::Seconds, vec![5_400.0], vec!["0 min", "20 min", "40 min", "60 min", "80 min", "100 min"]),
             (Unit::Seconds, vec![14_400.0], vec!["0 h", "1 h", "2 h", "3 h", "4 h"]),
             (Unit::Hours, vec![30.0], vec!["0 h", "10 h", "20 h", "30 h"]),
-            (Unit::Times, vec![1.2], vec!["0.0 ×", "0.5 ×", "1.0 ×", "1.5 ×"]),
+            (Unit::Times, vec![1.2], vec!["0 ×", "0.5 ×", "1.0 ×", "1.5 ×"]),
         ] {
             assert_eq!(labels(unit, &values), expected, "{unit:?} {values:?}");
         }
