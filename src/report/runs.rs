@@ -85,16 +85,43 @@ pub(super) async fn read(
         })
         .collect();
     runs.reverse();
+    settle(&mut runs);
     Ok((runs, if rows.is_cut() { "There are more runs than are read at once: the oldest are left out." } else { "" }))
 }
 
+/// A run may name its job or its server and not the other: it belongs to the only job of that name all the same.
+fn settle(runs: &mut [Run]) {
+    let mut jobs: BTreeMap<String, BTreeMap<Uuid, String>> = BTreeMap::new();
+    for Run { job, .. } in runs.iter() {
+        let Some(uid) = job.uid else { continue };
+        let server = jobs.entry(job.name.clone()).or_default().entry(uid).or_default();
+        if server.is_empty() {
+            server.clone_from(&job.server);
+        }
+    }
+    for Run { job, .. } in runs {
+        let Some(known) = jobs.get(&job.name) else { continue };
+        let mut alike = known.iter().filter(|(uid, server)| match job.uid {
+            Some(own) => **uid == own,
+            None => job.server.is_empty() || **server == job.server,
+        });
+        if let (Some((uid, server)), None) = (alike.next(), alike.next()) {
+            (job.uid, job.server) = (Some(*uid), server.clone());
+        }
+    }
+}
+
 /// What a job is called among others.
-pub(super) fn label(job: &Job, shared: &BTreeSet<String>) -> String {
-    if shared.contains(&job.name) { format!("{} ({})", job.name, job.server) } else { job.name.clone() }
+fn label(job: &Job, shared: &BTreeSet<String>) -> String {
+    if shared.contains(&job.name) && !job.server.is_empty() {
+        format!("{} ({})", job.name, job.server)
+    } else {
+        job.name.clone()
+    }
 }
 
 /// Names that several jobs have.
-pub(super) fn shared_names<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeSet<String> {
+fn shared_names<'a>(jobs: impl Iterator<Item = &'a Job>) -> BTreeSet<String> {
     let jobs: BTreeSet<&Job> = jobs.collect();
     let mut seen = BTreeSet::new();
     jobs.into_iter().filter(|job| !seen.insert(&job.name)).map(|job| job.name.clone()).collect()
@@ -216,6 +243,41 @@ pub(super) mod tests {
 
     pub(in crate::report) fn period(since: &str, until: &str, zone: Tz) -> Period {
         Period { since: time(since), until: time(until), as_of: time(until), zone }
+    }
+
+    #[test]
+    fn a_run_that_names_its_job_in_part_belongs_to_the_only_one_that_fits() {
+        let with_uid = |mut run: Run, uid: u128| {
+            run.job.uid = Some(Uuid::from_u128(uid));
+            run
+        };
+        let at = "2026-03-01T01:00:00Z";
+        let mut runs = [
+            with_uid(run("a", "x", at, 5, "Success"), 1),
+            with_uid(run("a", "", at, 5, "Success"), 1),
+            run("a", "", at, 5, "Success"),
+            with_uid(run("b", "x", at, 5, "Success"), 2),
+            with_uid(run("b", "y", at, 5, "Success"), 3),
+            run("b", "y", at, 5, "Success"),
+            run("b", "", at, 5, "Success"),
+            run("c", "", at, 5, "Success"),
+        ];
+        settle(&mut runs);
+        let found: Vec<(&str, &str, Option<u128>)> =
+            runs.iter().map(|run| (&*run.job.name, &*run.job.server, run.job.uid.map(|uid| uid.as_u128()))).collect();
+        assert_eq!(
+            found,
+            [
+                ("a", "x", Some(1)),
+                ("a", "x", Some(1)),
+                ("a", "x", Some(1)),
+                ("b", "x", Some(2)),
+                ("b", "y", Some(3)),
+                ("b", "y", Some(3)),
+                ("b", "", None),
+                ("c", "", None),
+            ]
+        );
     }
 
     #[test]
