@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::{MOST, RETIRED, is_retired};
 use crate::report::ask::{Ask, Row, Rows, cap, counted, median, section, sentences, table, text};
 use crate::report::views::JOB_RUNS;
@@ -44,8 +46,11 @@ pub(super) async fn jobs(ask: &Ask<'_>, jobs: &Rows, machines: &Rows) -> Result<
     let rpo = Rpo::of(machines);
     let scheduled =
         jobs.iter().filter(|row| row.is("schedule_enabled") && *row.cell("source_missing_since") == Cell::Null);
-    let is_late = |row: &Row<'_>| row.int("hours_since_good").is_none_or(|hours| hours > rpo.hours(*row));
-    let tried_since = ask.period.as_of - RETIRED;
+    let as_of = ask.period.as_of;
+    let is_late = |row: &Row<'_>| {
+        row.time("last_good_end_time").is_none_or(|good| good < as_of - TimeDelta::hours(rpo.hours(*row)))
+    };
+    let tried_since = as_of - RETIRED;
     let (mut late, retired): (Vec<Row<'_>>, Vec<Row<'_>>) = scheduled
         .filter(is_late)
         .partition(|row| row.time("last_start_time").is_some_and(|start| start >= tried_since));

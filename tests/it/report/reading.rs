@@ -11,6 +11,7 @@ use vemsync::store::{self, Error, Select};
 use super::{command, every_report, report, told};
 use crate::support::database::{Database, both, postgres_url};
 use crate::support::program::{Place, run};
+use crate::support::world::start;
 
 fn file(database: &Database) -> &Path {
     Path::new(database.url.strip_prefix("sqlite:").expect("a SQLite file"))
@@ -82,10 +83,7 @@ async fn a_report_beside_a_writer_sees_what_is_not_merged_yet() {
     told(std::slice::from_ref(&database)).await;
     let place = Place::new("demo");
     let writer = database.open().await;
-    writer
-        .manager("another", "http://em", None, vemsync::timestamp::parse("2025-06-01T00:00:00Z").expect("a time"))
-        .await
-        .expect("a row");
+    writer.manager("another", "http://em", None, start()).await.expect("a row");
     database.execute("update report_settings set as_of = '2025-06-01T00:00:00.000000Z'").await;
     assert!(files(&database).iter().any(|(name, log)| name.ends_with("-wal") && !log.is_empty()), "it is merged");
     let ended = report(&place, &database, &["overview"]).await;
@@ -102,7 +100,9 @@ async fn a_file_that_is_written_to_meanwhile_is_not_believed() {
     let clock = Select::new(&REPORT_CLOCK, &["as_of"]);
     views.select(&clock).await.expect("a time");
     // A writer that ends merges what it wrote.
-    database.execute("update report_settings set as_of = '2025-06-01T00:00:00.000000Z'").await;
+    let writer = database.open().await;
+    writer.manager("another", "http://em", None, start()).await.expect("a row");
+    writer.close().await;
     let refused = views.select(&clock).await;
     assert!(matches!(refused, Err(Error::Disturbed)), "{refused:?}");
 }
