@@ -35,8 +35,9 @@ def main():
     for problem in problems:
         print(problem, file=sys.stderr)
     panels = sum(len(dashboard["panels"]) for dashboard in dashboards.values())
-    print(f"{len(files)} dashboards, {panels} panels, {len(runs.times)} queries, {len(problems)} problems")
-    sys.exit(1 if problems or not files else 0)
+    if problems or not panels:
+        sys.exit(f"{len(problems)} problems")
+    print(f"{len(runs.times)} checks: {len(files)} dashboards, {panels} panels")
 
 
 def form(file, dashboards):
