@@ -13,7 +13,6 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let columns = [
         "session_uid",
         "start_time",
-        "end_time",
         "plan_name",
         "action",
         "result",
@@ -24,7 +23,6 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
         "requested_by",
         "requested_at",
         "reason",
-        "task_id",
     ];
     let order = "coalesce(start_time, requested_at) desc, session_uid, vm_name";
     let rows = ask.rows(&FAILOVER_AUDIT, &columns, None, order).await?;

@@ -43,7 +43,9 @@ async fn newest_day(ask: &Ask<'_>) -> Result<Option<NaiveDate>, Error> {
     let filters = |from: NaiveDate, before: NaiveDate| {
         [Filter::From("day", Cell::Day(from)), Filter::Before("day", Cell::Day(before))]
     };
-    for (from, before) in [(today - LOOK_BACK, today), (today, today + Days::new(1))] {
+    let yesterday = today - Days::new(1);
+    // Yesterday is nearly always the one, and a month takes a while to read.
+    for (from, before) in [(yesterday, today), (today - LOOK_BACK, yesterday), (today, today + Days::new(1))] {
         let newest = read(ask.views, &SIZE_GROWTH, &["day"], filters(from, before), "day desc", 1).await?;
         if let Some(Cell::Day(day)) = newest.iter().next().map(|row| row.cell("day").clone()) {
             return Ok(Some(day));

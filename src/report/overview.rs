@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::ask::{Ask, Row, Rows, count, count_bad, figure, maybe, section, sentences, share, table, text};
+use super::ask::{Ask, Row, Rows, cap, count, count_bad, figure, maybe, section, sentences, share, table, text};
 use super::runs::{self, Run};
 use super::views::{JOB_RUNS, JOB_STATUS, RESTORE_AUDIT, VM_PROTECTION};
 use super::{Body, Figure, Section, Tone, Unit, fresh};
@@ -103,6 +103,12 @@ fn machine(row: Row<'_>) -> (String, &str) {
 
 pub(super) fn is_retired(row: Row<'_>, tried_since: DateTime<Utc>) -> bool {
     row.time("last_attempt_end_time").is_none_or(|tried| tried < tried_since)
+}
+
+/// Keeps as many rows as the page has, and says where the others are.
+fn page<T>(rows: &mut Vec<T>, report: &str) -> String {
+    let rest = cap(rows, MOST);
+    if rest.is_empty() { rest } else { format!("{rest} `vemsync report {report}` has them.") }
 }
 
 fn silent(ask: &Ask<'_>) -> Section {

@@ -70,7 +70,7 @@ async fn a_file_in_a_folder_that_is_closed_for_writing_is_read_and_nothing_is_le
     mode(file(&database), 0o444);
     mode(folder, 0o555);
     let mut elsewhere = Command::new(&copy);
-    elsewhere.args(["report", "overview", "--database", &database.url]);
+    elsewhere.args(["report", "overview", "--database", &database.url]).env("HOME", program.path());
     let ended = run(as_nobody(elsewhere)).await;
     mode(folder, 0o755);
     assert_eq!((ended.status, &*ended.err), (Some(0), ""), "{ended:?}");
