@@ -27,7 +27,7 @@ create or replace view sessions as
 select 'BackupJobSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   s.job_uid as parent_uid, s.job_name as parent_name, null::text as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running,
   s.state, s.result, s.failure_message as message
 from backup_job_sessions s
@@ -36,7 +36,7 @@ union all
 select 'ReplicaJobSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   s.job_uid as parent_uid, s.job_name as parent_name, null::text as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running,
   s.state, s.result, s.failure_message as message
 from replica_job_sessions s
@@ -45,7 +45,7 @@ union all
 select 'BackupTaskSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   s.job_uid as parent_uid, p.name as parent_name, s.vm_display_name as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Completed') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Completed') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Completed')) as is_running,
   s.state, s.result, s.reason as message
 from backup_task_sessions s
@@ -55,7 +55,7 @@ union all
 select 'ReplicaTaskSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   s.job_uid as parent_uid, p.name as parent_name, s.vm_display_name as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Completed') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Completed') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Completed')) as is_running,
   s.state, s.result, s.reason as message
 from replica_task_sessions s
@@ -65,7 +65,7 @@ union all
 select 'RestoreSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   null::uuid as parent_uid, null::text as parent_name, s.vm_display_name as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running,
   s.state, s.result, s.failure_message as message
 from restore_sessions s
@@ -74,7 +74,7 @@ union all
 select 'CloudFailoverSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   null::uuid as parent_uid, null::text as parent_name, coalesce(s.cloud_failover_plan_name, s.name) as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running,
   s.state, s.result, s.failure_message as message
 from cloud_failover_sessions s
@@ -83,7 +83,7 @@ union all
 select 'CdpReplicaSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   s.policy_uid as parent_uid, s.policy_name as parent_name, null::text as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running,
   s.state, s.result, s.failure_message as message
 from cdp_replica_sessions s
@@ -92,7 +92,7 @@ union all
 select 'CdpReplicaTaskSession' as kind, s.uid, s.em_id, s.backup_server_uid, b.name as backup_server_name,
   s.policy_uid as parent_uid, p.name as parent_name, s.vm_display_name as object_name,
   s.creation_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Completed') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Completed') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Completed')) as is_running,
   s.state, s.result, s.reason as message
 from cdp_replica_task_sessions s
@@ -102,12 +102,12 @@ left join cdp_policies p on p.uid = s.policy_uid;
 -- Runs that ended, of jobs that stand for themselves.
 create view ended_runs as
 select 'BackupJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
-  greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint as duration_seconds
+  case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end as duration_seconds
 from backup_job_sessions s
 where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
 union all
 select 'ReplicaJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
-  greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint as duration_seconds
+  case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end as duration_seconds
 from replica_job_sessions s
 where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
@@ -116,7 +116,7 @@ create view job_runs as
 select 'BackupJobSession'::text as kind, s.uid as session_uid, s.job_uid, coalesce(j.name, s.job_name) as job_name,
   coalesce(s.job_type, j.job_type) as job_type, s.backup_server_uid, b.name as backup_server_name,
   s.creation_time as start_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running, coalesce(s.is_retry, false) as is_retry, s.result, s.failure_message as message,
   t.task_count, t.task_warning_count, t.task_failed_count, t.total_size_bytes
 from backup_job_sessions s
@@ -143,7 +143,7 @@ union all
 select 'ReplicaJobSession'::text as kind, s.uid as session_uid, s.job_uid, coalesce(j.name, s.job_name) as job_name,
   coalesce(s.job_type, j.job_type) as job_type, s.backup_server_uid, b.name as backup_server_name,
   s.creation_time as start_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running, coalesce(s.is_retry, false) as is_retry, s.result, s.failure_message as message,
   t.task_count, t.task_warning_count, t.task_failed_count, t.total_size_bytes
 from replica_job_sessions s
@@ -163,7 +163,7 @@ create view job_status as
 select s.job_uid, s.job_name, s.job_type, s.backup_server_name,
   coalesce(lb.creation_time, lr.creation_time) as last_start_time, coalesce(lb.result, lr.result) as last_result,
   coalesce(gb.end_time, gr.end_time) as last_good_end_time,
-  (greatest(0, floor(extract(epoch from (select as_of from report_clock) - coalesce(gb.end_time, gr.end_time))))::bigint) / 3600 as hours_since_good,
+  (case when (select as_of from report_clock) < coalesce(gb.end_time, gr.end_time) then 0 else floor(extract(epoch from (select as_of from report_clock) - coalesce(gb.end_time, gr.end_time)))::bigint end) / 3600 as hours_since_good,
   coalesce(r.runs_7d, 0) as runs_7d,
   (10000 * (r.strict_7d) / nullif(r.runs_7d, 0)) / 100.0::float8 as success_pct_strict_7d,
   (10000 * (r.good_7d) / nullif(r.runs_7d, 0)) / 100.0::float8 as success_pct_7d,
@@ -172,7 +172,7 @@ select s.job_uid, s.job_name, s.job_type, s.backup_server_name,
   (10000 * (r.strict_30d) / nullif(r.runs_30d, 0)) / 100.0::float8 as success_pct_strict_30d,
   (10000 * (r.good_30d) / nullif(r.runs_30d, 0)) / 100.0::float8 as success_pct_30d,
   coalesce(r.recovered_30d, 0) as recovered_by_retry_30d,
-  case when lb.uid is not null then greatest(0, floor(extract(epoch from lb.end_time - lb.creation_time)))::bigint when lr.uid is not null then greatest(0, floor(extract(epoch from lr.end_time - lr.creation_time)))::bigint end as last_duration_seconds,
+  case when lb.uid is not null then case when lb.end_time < lb.creation_time then 0 else floor(extract(epoch from lb.end_time - lb.creation_time))::bigint end when lr.uid is not null then case when lr.end_time < lr.creation_time then 0 else floor(extract(epoch from lr.end_time - lr.creation_time))::bigint end end as last_duration_seconds,
   m.duration_seconds as median_duration_seconds_30d,
   s.schedule_enabled, s.source_missing_since
 from (
@@ -320,13 +320,13 @@ create view running_sessions as
 select r.kind, r.uid, r.start_time, r.running_seconds, r.job_name, r.object_name, r.backup_server_name, r.median_duration_seconds,
   (100 * r.running_seconds / nullif(r.median_duration_seconds, 0)) / 100.0::float8 as times_median
 from (
-select r.*, greatest(0, floor(extract(epoch from (select as_of from report_clock) - r.start_time)))::bigint as running_seconds
+select r.*, case when (select as_of from report_clock) < r.start_time then 0 else floor(extract(epoch from (select as_of from report_clock) - r.start_time))::bigint end as running_seconds
 from (
   select 'BackupJobSession'::text as kind, s.uid, s.creation_time as start_time, coalesce(j.name, s.job_name) as job_name, null::text as object_name, b.name as backup_server_name,
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from backup_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -339,7 +339,7 @@ left join jobs j on j.uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from replica_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -352,8 +352,8 @@ left join jobs j on j.uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -366,8 +366,8 @@ left join job_families j on j.job_uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -392,7 +392,7 @@ left join job_families j on j.job_uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from cdp_replica_sessions x where x.policy_uid = s.policy_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_sessions x where x.policy_uid = s.policy_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -405,8 +405,8 @@ left join cdp_policies j on j.uid = s.policy_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select greatest(0, floor(extract(epoch from x.end_time - x.creation_time)))::bigint as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds

@@ -68,7 +68,7 @@ select 'cdp'::text as protection, u.vm_display_name, u.backup_server_uid from (s
 create view vm_protection as
 select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'backup'::text as protection, f.family_name as job_name,
   a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
-  (greatest(0, floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time)))::bigint) / 3600 as hours_since_good,
+  (case when (select as_of from report_clock) < a.last_good_end_time then 0 else floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time))::bigint end) / 3600 as hours_since_good,
   coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
   coalesce(a.last_good_end_time >= c.as_of - coalesce(o.rpo_hours, e.rpo_hours, 24) * interval '1 hour', false) as within_rpo,
   case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '-infinity')) end as consecutive_failures,
@@ -98,7 +98,7 @@ left join report_settings o on o.job_uid = f.family_uid
 union all
 select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'replica'::text as protection, f.family_name as job_name,
   a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
-  (greatest(0, floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time)))::bigint) / 3600 as hours_since_good,
+  (case when (select as_of from report_clock) < a.last_good_end_time then 0 else floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time))::bigint end) / 3600 as hours_since_good,
   coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
   coalesce(a.last_good_end_time >= c.as_of - coalesce(o.rpo_hours, e.rpo_hours, 24) * interval '1 hour', false) as within_rpo,
   case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '-infinity')) end as consecutive_failures,
@@ -128,7 +128,7 @@ left join report_settings o on o.job_uid = f.family_uid
 union all
 select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'cdp'::text as protection, f.name as job_name,
   a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
-  (greatest(0, floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time)))::bigint) / 3600 as hours_since_good,
+  (case when (select as_of from report_clock) < a.last_good_end_time then 0 else floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time))::bigint end) / 3600 as hours_since_good,
   coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
   coalesce(a.last_good_end_time >= c.as_of - coalesce(o.rpo_hours, e.rpo_hours, 24) * interval '1 hour', false) as within_rpo,
   case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '-infinity')) end as consecutive_failures,
@@ -191,7 +191,7 @@ left join backup_servers b on b.uid = u.backup_server_uid;
 create view cdp_status as
 select a.policy_uid, p.name as policy_name, a.vm_display_name, a.sessions_30d, a.failed_30d,
   (10000 * (a.good_30d) / nullif(a.sessions_30d, 0)) / 100.0::float8 as good_pct_30d,
-  greatest(coalesce(a.longest_seconds, 0), coalesce(greatest(0, floor(extract(epoch from (select as_of from report_clock) - a.covered_until)))::bigint, 0)) as longest_gap_seconds,
+  greatest(coalesce(a.longest_seconds, 0), coalesce(case when (select as_of from report_clock) < a.covered_until then 0 else floor(extract(epoch from (select as_of from report_clock) - a.covered_until))::bigint end, 0)) as longest_gap_seconds,
   (select max(x.end_time) from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name
     and x.backup_server_uid = a.backup_server_uid and x.policy_uid = a.policy_uid) as last_good_end_time
 from (
@@ -199,7 +199,7 @@ select g.policy_uid, g.backup_server_uid, g.vm_display_name,
   count(*) filter (where not g.is_running) as sessions_30d,
   count(*) filter (where not g.is_running and g.result = 'Failed') as failed_30d,
   count(*) filter (where not g.is_running and g.result in ('Success', 'Warning')) as good_30d,
-  max(case when g.covers and g.covered_before is not null then greatest(0, floor(extract(epoch from g.creation_time - g.covered_before)))::bigint end) as longest_seconds,
+  max(case when g.covers and g.covered_before is not null then case when g.creation_time < g.covered_before then 0 else floor(extract(epoch from g.creation_time - g.covered_before))::bigint end end) as longest_seconds,
   max(case when g.covers then g.covered_until else g.creation_time end) as covered_until
 from (
   select t.*, max(case when t.covers then t.covered_until else t.first_start end)
@@ -224,17 +224,17 @@ left join cdp_policies p on p.uid = a.policy_uid;
 create view size_growth as
 select a.day, a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, a.total_size_bytes,
   a.total_size_bytes - (
-    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name
+    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.total_size_bytes is not null and x.vm_display_name = a.vm_display_name
       and x.backup_server_uid = a.backup_server_uid and x.creation_time < (a.day - 6)::timestamp at time zone 'UTC' order by x.end_time desc, x.creation_time desc limit 1
   ) as change_7d_bytes,
   a.total_size_bytes - (
-    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name
+    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.total_size_bytes is not null and x.vm_display_name = a.vm_display_name
       and x.backup_server_uid = a.backup_server_uid and x.creation_time < (a.day - 29)::timestamp at time zone 'UTC' order by x.end_time desc, x.creation_time desc limit 1
   ) as change_30d_bytes
 from (
   select (t.creation_time at time zone 'UTC')::date as day, t.backup_server_uid, t.vm_display_name,
     (array_agg(t.total_size_bytes order by t.end_time desc, t.creation_time desc, t.uid desc))[1] as total_size_bytes
-  from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+  from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.total_size_bytes is not null
   group by (t.creation_time at time zone 'UTC')::date, t.backup_server_uid, t.vm_display_name
 ) a
 left join backup_servers b on b.uid = a.backup_server_uid;

@@ -4,7 +4,7 @@
 -- gives no time.
 create view restore_audit as
 select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, s.restore_point_time,
-  greatest(0, floor(extract(epoch from s.start_time - s.restore_point_time)))::bigint as restore_point_age_seconds,
+  case when s.start_time < s.restore_point_time then 0 else floor(extract(epoch from s.start_time - s.restore_point_time))::bigint end as restore_point_age_seconds,
   s.start_time, s.end_time, s.duration_seconds, s.result, s.message, b.name as backup_server_name
 from (
   select s.*,
@@ -17,7 +17,7 @@ from (
         and s.named[4] <= '23' and s.named[5] <= '59' and s.named[6] <= '59', false) as is_time
     from (
       select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, s.creation_time as start_time, s.end_time,
-        case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+        case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
         s.result, s.failure_message as message, s.backup_server_uid,
         regexp_match(s.vm_restore_point_name, '@([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$') as named
       from restore_sessions s
@@ -36,9 +36,9 @@ select s.uid as session_uid, coalesce(s.cloud_failover_plan_name, s.name) as pla
   coalesce(o.plan_uid, s.cloud_failover_plan_uid) as plan_uid,
   o.action, o.requested_by, o.reason, o.requested_at, o.task_id,
   s.creation_time as start_time, s.end_time,
-  case when s.end_time is not null and s.state in ('Stopped') then greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint end as duration_seconds,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
   s.result, t.vm_name, t.result as vm_result,
-  case when t.end_time is not null then greatest(0, floor(extract(epoch from t.end_time - t.creation_time)))::bigint end as vm_duration_seconds
+  case when t.end_time is not null then case when t.end_time < t.creation_time then 0 else floor(extract(epoch from t.end_time - t.creation_time))::bigint end end as vm_duration_seconds
 from cloud_failover_sessions s
 left join failover_operations o on o.session_uid = s.uid
 left join cloud_failover_task_sessions t on t.session_uid = s.uid;
@@ -50,56 +50,56 @@ from (
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'BackupJobSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaJobSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'BackupTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from backup_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'RestoreSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from restore_sessions s where s.end_time is not null and s.state in ('Stopped')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'CloudFailoverSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from cloud_failover_sessions s where s.end_time is not null and s.state in ('Stopped')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'CdpReplicaSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from cdp_replica_sessions s where s.end_time is not null and s.state in ('Stopped')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'CdpReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
-    sum(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint)::bigint as total_duration_seconds, max(greatest(0, floor(extract(epoch from s.end_time - s.creation_time)))::bigint) as longest_duration_seconds
+    sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from cdp_replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
 ) u
@@ -146,7 +146,7 @@ cross join lateral (
       select r.counts, count(*) filter (where e.end_time >= y.starts) as good, min(e.end_time) as first_good, max(e.end_time) as last_good,
         min(e.end_time) filter (where e.end_time >= y.starts) as first_in,
         max(e.next_end - e.end_time) filter (where e.next_end >= y.starts) as longest,
-        sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone 'UTC')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone 'UTC')::date)) as days_within
+        sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone 'UTC')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone 'UTC')::date)) filter (where e.end_time is not null) as days_within
       from (
         select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '30 days') as counts
         from (select case when (select count(*) from report_settings) > 1 then coalesce((
@@ -208,8 +208,8 @@ left join backup_servers b on b.uid = a.backup_server_uid;
 -- As before, by the clock that the reports go by.
 create or replace view sync_freshness as
 select e.name as em_name, m.kind, b.name as backup_server_name, m.creation_mark, m.end_mark, m.scanned_at,
-  greatest(0, floor(extract(epoch from (select as_of from report_clock) - m.scanned_at)))::bigint as lag_seconds,
-  greatest(0, floor(extract(epoch from (select as_of from report_clock) - greatest(m.creation_mark, m.end_mark))))::bigint as data_age_seconds,
+  case when (select as_of from report_clock) < m.scanned_at then 0 else floor(extract(epoch from (select as_of from report_clock) - m.scanned_at))::bigint end as lag_seconds,
+  case when (select as_of from report_clock) < greatest(m.creation_mark, m.end_mark) then 0 else floor(extract(epoch from (select as_of from report_clock) - greatest(m.creation_mark, m.end_mark)))::bigint end as data_age_seconds,
   (select max(s.finished_at) from sync_sweeps s where s.em_id = m.em_id and s.kind = m.kind) as last_sweep_at,
   (select count(*) from sync_rejects r where r.em_id = m.em_id and r.kind = m.kind) as rejects
 from (

@@ -238,17 +238,17 @@ left join cdp_policies p on p.uid = a.policy_uid;
 create view size_growth as
 select a.day, a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, a.total_size_bytes,
   a.total_size_bytes - (
-    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name
+    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.total_size_bytes is not null and x.vm_display_name = a.vm_display_name
       and x.backup_server_uid = a.backup_server_uid and x.creation_time < strftime('%Y-%m-%d', a.day, '-6 days') order by x.end_time desc, x.creation_time desc limit 1
   ) as change_7d_bytes,
   a.total_size_bytes - (
-    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name
+    select x.total_size_bytes from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.total_size_bytes is not null and x.vm_display_name = a.vm_display_name
       and x.backup_server_uid = a.backup_server_uid and x.creation_time < strftime('%Y-%m-%d', a.day, '-29 days') order by x.end_time desc, x.creation_time desc limit 1
   ) as change_30d_bytes
 from (
   select substr(t.creation_time, 1, 10) as day, t.backup_server_uid, t.vm_display_name,
     cast(substr(max(t.end_time || t.creation_time || t.uid || t.total_size_bytes), 91) as integer) as total_size_bytes
-  from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+  from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.total_size_bytes is not null
   group by substr(t.creation_time, 1, 10), t.backup_server_uid, t.vm_display_name
 ) a
 left join backup_servers b on b.uid = a.backup_server_uid;

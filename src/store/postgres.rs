@@ -19,8 +19,9 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
     let display = format!("postgres://{}:{}", options.get_host(), options.get_port());
     // A process that was stopped in the middle of a transaction must not hold its locks for ever.
-    let limits = [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "20s")];
-    let options = options.application_name("vemsync").options(limits);
+    // Compiling a report's statement takes longer than running it.
+    let settings = [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "20s"), ("jit", "off")];
+    let options = options.application_name("vemsync").options(settings);
     // A pool would wait for a server that is down, and then only say that it waited.
     let unreachable = |source| match Error::from(source) {
         Error::Statement(source) | Error::Unreachable { source, .. } => Error::Unreachable { display, source },
