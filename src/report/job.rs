@@ -12,6 +12,7 @@ const MOST: usize = 500;
 /// Days of the chart.
 const DAYS: u16 = 62;
 
+const BY_SERVER: &str = "job_name, backup_server_name";
 const UNKNOWN: &str = "Nothing is known of it.";
 
 const RUNS: &[&str] = &[
@@ -31,9 +32,9 @@ const RUNS: &[&str] = &[
 
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let period = &ask.period;
-    let of_job =
-        async |columns| ask.rows_of_names(&JOB_STATUS, columns, "job_name", &[], "backup_server_name, job_uid").await;
-    let (state, success) = (of_job(jobs::STATE).await?, of_job(jobs::SUCCESS).await?);
+    let of_job = async |columns| ask.rows_of_names(&JOB_STATUS, columns, "job_name", &[], "").await;
+    let (state, success) =
+        (of_job(jobs::STATE).await?.sorted(BY_SERVER), of_job(jobs::SUCCESS).await?.sorted(BY_SERVER));
     let order = "start_time desc, session_uid";
     let all = ask.rows_of_names(&JOB_RUNS, RUNS, "job_name", &period.within("start_time"), order).await?;
     let ended = all.iter().filter(|row| !row.is("is_running"));

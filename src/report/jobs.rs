@@ -42,7 +42,7 @@ pub(super) const MEANING: &str = "Good is the share of runs with Success or Warn
 
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let columns = [STATE, &SUCCESS[2..], &["source_missing_since"]].concat();
-    let all = ask.rows(&JOB_STATUS, &columns, None, "job_name, backup_server_name, job_uid").await?;
+    let all = ask.rows(&JOB_STATUS, &columns, None, "").await?.sorted("job_name, backup_server_name");
     let is_gone = |row: &Row<'_>| *row.cell("source_missing_since") != Cell::Null;
     let is_current = |row: &Row<'_>| row.time("last_start_time").is_some_and(|start| start >= ask.period.since);
     let (gone, there): (Vec<Row<'_>>, Vec<Row<'_>>) = all.iter().partition(is_gone);

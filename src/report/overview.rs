@@ -29,7 +29,7 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let chart_since = days.first().map_or(period.since, |day| period.day_start(*day));
     let (runs, cut) = runs::read(ask, chart_since.min(period.since), period.until).await?;
     let recent: Vec<&Run> = runs.iter().filter(|run| run.start >= period.since).collect();
-    let jobs = ask.rows(&JOB_STATUS, late::JOB_COLUMNS, None, "job_name, backup_server_name").await?;
+    let jobs = ask.rows(&JOB_STATUS, late::JOB_COLUMNS, None, "").await?.sorted("job_name, backup_server_name");
     let machines = ask.rows(&VM_PROTECTION, late::MACHINE_COLUMNS, None, "").await?;
     let figures = figures(ask, &recent, &machines).await?;
     let charted: Vec<Run> = runs.iter().filter(|run| run.start >= chart_since).cloned().collect();
