@@ -82,6 +82,9 @@ pub enum Error {
     /// A value that this program did not write.
     #[error("the database holds a value that cannot be read: {0}")]
     Value(String),
+    /// Rights cannot be given to nobody.
+    #[error("the server has no role {0}: make it first, such as by `create role {0} login`")]
+    NoRole(String),
     /// Any other refusal.
     #[error("the database refused a statement")]
     Statement(#[source] sqlx::Error),
