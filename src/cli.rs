@@ -17,6 +17,7 @@ mod check;
 mod demo;
 pub mod exit;
 pub mod failover;
+pub mod grant;
 pub mod init;
 mod main;
 mod migrate;
@@ -93,6 +94,8 @@ pub enum Command {
     Rejects(RejectsCommand),
     /// Bring the database to this version's schema
     Migrate(MigrateArgs),
+    /// Let a role of the Postgres server read everything and change nothing
+    Grant(grant::GrantArgs),
     /// Show the session types, or the columns of one
     Schema(schema::SchemaArgs),
     /// Run an Enterprise Manager to try things against
@@ -262,7 +265,7 @@ impl Command {
     pub fn need(&self) -> Need {
         match self {
             Self::Demo | Self::Init(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
-            Self::Status(_) | Self::Report(_) | Self::Rejects(_) | Self::Migrate(_) => Need::Database,
+            Self::Status(_) | Self::Report(_) | Self::Rejects(_) | Self::Migrate(_) | Self::Grant(_) => Need::Database,
             Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) | Self::Failover(_) => {
                 Need::Manager
             }

@@ -19,6 +19,7 @@ mod commit;
 mod compare;
 mod database;
 mod error;
+mod grant;
 mod lease;
 mod lock;
 mod migrate;
@@ -35,6 +36,7 @@ mod view;
 
 pub use database::SqlStore;
 pub use error::Error;
+pub use grant::{Granted, reader as grant_reader};
 pub use lease::{Asked, Leases};
 pub use migrate::Pending;
 pub use operation::{Event, Ledger, NewOperation, Operation, State, Step, Taken};

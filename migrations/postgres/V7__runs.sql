@@ -220,36 +220,35 @@ left join (
 
 -- The result of the run that started last is the day's. Runs of workers bring their tasks, and no run.
 create view job_daily_results as
-select a.day, a.job_uid, a.job_name, b.name as backup_server_name, a.runs, a.retries, a.resulting_result, a.tasks_good, a.tasks_failed
-from (
-select u.day, f.family_uid as job_uid, f.family_name as job_name, f.backup_server_uid,
-  count(*) filter (where u.is_run) as runs, count(*) filter (where u.is_run and u.is_retry) as retries,
-  (array_agg(u.result order by u.creation_time desc, u.uid desc) filter (where u.is_run))[1] as resulting_result,
-  sum(u.tasks_good)::bigint as tasks_good, sum(u.tasks_failed)::bigint as tasks_failed
-from (
-  select (s.creation_time at time zone 'UTC')::date as day, s.uid, s.job_uid, s.creation_time, s.result, s.is_retry,
-    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
-    t.tasks_good as tasks_good, t.tasks_failed as tasks_failed
-  from backup_job_sessions s cross join lateral (
-    select count(*) filter (where x.result in ('Success', 'Warning')) as tasks_good, count(*) filter (where x.result = 'Failed') as tasks_failed
-    from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed')
-  ) t
-  where s.job_uid is not null
-  union all
-  select (s.creation_time at time zone 'UTC')::date as day, s.uid, s.job_uid, s.creation_time, s.result, s.is_retry,
-    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
-    t.tasks_good as tasks_good, t.tasks_failed as tasks_failed
-  from replica_job_sessions s cross join lateral (
-    select count(*) filter (where x.result in ('Success', 'Warning')) as tasks_good, count(*) filter (where x.result = 'Failed') as tasks_failed
-    from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed')
-  ) t
-  where s.job_uid is not null
-) u
-join job_families f on f.job_uid = u.job_uid
-group by u.day, f.family_uid, f.family_name, f.backup_server_uid
-having count(*) filter (where u.is_run) + sum(u.tasks_good) + sum(u.tasks_failed) > 0
-) a
-left join backup_servers b on b.uid = a.backup_server_uid;
+select (s.creation_time at time zone 'UTC')::date as day, f.family_uid as job_uid, f.family_name as job_name, b.name as backup_server_name,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as runs,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and s.is_retry) as retries,
+  (array_agg(s.result order by s.creation_time desc, s.uid desc) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')))[1] as resulting_result,
+  sum(t.tasks_good)::bigint as tasks_good, sum(t.tasks_failed)::bigint as tasks_failed
+from backup_job_sessions s
+join job_families f on f.job_uid = s.job_uid
+left join backup_servers b on b.uid = f.backup_server_uid
+cross join lateral (
+  select count(*) filter (where x.result in ('Success', 'Warning')) as tasks_good, count(*) filter (where x.result = 'Failed') as tasks_failed
+  from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed')
+) t
+group by (s.creation_time at time zone 'UTC')::date, f.family_uid, f.family_name, b.name
+having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) + sum(t.tasks_good) + sum(t.tasks_failed) > 0
+union all
+select (s.creation_time at time zone 'UTC')::date as day, f.family_uid as job_uid, f.family_name as job_name, b.name as backup_server_name,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as runs,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and s.is_retry) as retries,
+  (array_agg(s.result order by s.creation_time desc, s.uid desc) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')))[1] as resulting_result,
+  sum(t.tasks_good)::bigint as tasks_good, sum(t.tasks_failed)::bigint as tasks_failed
+from replica_job_sessions s
+join job_families f on f.job_uid = s.job_uid
+left join backup_servers b on b.uid = f.backup_server_uid
+cross join lateral (
+  select count(*) filter (where x.result in ('Success', 'Warning')) as tasks_good, count(*) filter (where x.result = 'Failed') as tasks_failed
+  from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed')
+) t
+group by (s.creation_time at time zone 'UTC')::date, f.family_uid, f.family_name, b.name
+having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) + sum(t.tasks_good) + sum(t.tasks_failed) > 0;
 
 -- What ended badly, and whether the same job, machine or plan had a good end since.
 create view failures as

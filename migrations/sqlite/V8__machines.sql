@@ -5,57 +5,63 @@
 -- rows for it would take seconds.
 create view machines as
 with recursive backup_good (id) as (
-  select * from (select t.rowid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
+  select * from (select t.rowid from backup_task_sessions t indexed by backup_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
   union all
-  select (
-    select t.rowid from backup_task_sessions t
-    where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and (t.vm_display_name, t.backup_server_uid) > (o.vm_display_name, o.backup_server_uid)
-    order by t.vm_display_name, t.backup_server_uid limit 1
+  select coalesce(
+    (select t.rowid from backup_task_sessions t indexed by backup_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name = o.vm_display_name and t.backup_server_uid > o.backup_server_uid order by t.backup_server_uid limit 1),
+    (select t.rowid from backup_task_sessions t indexed by backup_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name > o.vm_display_name order by t.vm_display_name, t.backup_server_uid limit 1)
   ) from backup_good v join backup_task_sessions o on o.rowid = v.id
 ),
 backup_bad (id) as (
-  select * from (select t.rowid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
+  select * from (select t.rowid from backup_task_sessions t indexed by backup_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
   union all
-  select (
-    select t.rowid from backup_task_sessions t
-    where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and (t.vm_display_name, t.backup_server_uid) > (o.vm_display_name, o.backup_server_uid)
-    order by t.vm_display_name, t.backup_server_uid limit 1
+  select coalesce(
+    (select t.rowid from backup_task_sessions t indexed by backup_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name = o.vm_display_name and t.backup_server_uid > o.backup_server_uid order by t.backup_server_uid limit 1),
+    (select t.rowid from backup_task_sessions t indexed by backup_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name > o.vm_display_name order by t.vm_display_name, t.backup_server_uid limit 1)
   ) from backup_bad v join backup_task_sessions o on o.rowid = v.id
 ),
 replica_good (id) as (
-  select * from (select t.rowid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
+  select * from (select t.rowid from replica_task_sessions t indexed by replica_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
   union all
-  select (
-    select t.rowid from replica_task_sessions t
-    where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and (t.vm_display_name, t.backup_server_uid) > (o.vm_display_name, o.backup_server_uid)
-    order by t.vm_display_name, t.backup_server_uid limit 1
+  select coalesce(
+    (select t.rowid from replica_task_sessions t indexed by replica_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name = o.vm_display_name and t.backup_server_uid > o.backup_server_uid order by t.backup_server_uid limit 1),
+    (select t.rowid from replica_task_sessions t indexed by replica_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name > o.vm_display_name order by t.vm_display_name, t.backup_server_uid limit 1)
   ) from replica_good v join replica_task_sessions o on o.rowid = v.id
 ),
 replica_bad (id) as (
-  select * from (select t.rowid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
+  select * from (select t.rowid from replica_task_sessions t indexed by replica_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
   union all
-  select (
-    select t.rowid from replica_task_sessions t
-    where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and (t.vm_display_name, t.backup_server_uid) > (o.vm_display_name, o.backup_server_uid)
-    order by t.vm_display_name, t.backup_server_uid limit 1
+  select coalesce(
+    (select t.rowid from replica_task_sessions t indexed by replica_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name = o.vm_display_name and t.backup_server_uid > o.backup_server_uid order by t.backup_server_uid limit 1),
+    (select t.rowid from replica_task_sessions t indexed by replica_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name > o.vm_display_name order by t.vm_display_name, t.backup_server_uid limit 1)
   ) from replica_bad v join replica_task_sessions o on o.rowid = v.id
 ),
 cdp_good (id) as (
-  select * from (select t.rowid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
+  select * from (select t.rowid from cdp_replica_task_sessions t indexed by cdp_replica_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
   union all
-  select (
-    select t.rowid from cdp_replica_task_sessions t
-    where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and (t.vm_display_name, t.backup_server_uid) > (o.vm_display_name, o.backup_server_uid)
-    order by t.vm_display_name, t.backup_server_uid limit 1
+  select coalesce(
+    (select t.rowid from cdp_replica_task_sessions t indexed by cdp_replica_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name = o.vm_display_name and t.backup_server_uid > o.backup_server_uid order by t.backup_server_uid limit 1),
+    (select t.rowid from cdp_replica_task_sessions t indexed by cdp_replica_task_sessions_good where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name > o.vm_display_name order by t.vm_display_name, t.backup_server_uid limit 1)
   ) from cdp_good v join cdp_replica_task_sessions o on o.rowid = v.id
 ),
 cdp_bad (id) as (
-  select * from (select t.rowid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
+  select * from (select t.rowid from cdp_replica_task_sessions t indexed by cdp_replica_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 order by t.vm_display_name, t.backup_server_uid limit 1)
   union all
-  select (
-    select t.rowid from cdp_replica_task_sessions t
-    where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and (t.vm_display_name, t.backup_server_uid) > (o.vm_display_name, o.backup_server_uid)
-    order by t.vm_display_name, t.backup_server_uid limit 1
+  select coalesce(
+    (select t.rowid from cdp_replica_task_sessions t indexed by cdp_replica_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name = o.vm_display_name and t.backup_server_uid > o.backup_server_uid order by t.backup_server_uid limit 1),
+    (select t.rowid from cdp_replica_task_sessions t indexed by cdp_replica_task_sessions_bad where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      and t.vm_display_name > o.vm_display_name order by t.vm_display_name, t.backup_server_uid limit 1)
   ) from cdp_bad v join cdp_replica_task_sessions o on o.rowid = v.id
 )
 select 'backup' as protection, u.vm_display_name, u.backup_server_uid from (
@@ -169,13 +175,16 @@ left join cdp_policies f on f.uid = a.parent_uid
 left join report_settings o on o.job_uid = f.uid;
 
 -- Of each machine and day the best result, and that of the attempt that started last.
+-- A condition on the machine or the day reaches the indexes through the partitions, but not through a group.
 create view vm_daily_status as
 select u.day, u.backup_server_uid, b.name as backup_server_name, u.vm_display_name, u.runs,
-  coalesce(u.best_result, u.last_result) as best_result, u.last_result
+  case u.best_rank when 1 then 'Success' when 2 then 'Warning' when 3 then 'Failed' else u.result end as best_result,
+  u.result as last_result
 from (
-select u.day, u.backup_server_uid, u.vm_display_name, count(*) as runs,
-  case min(case u.result when 'Success' then 1 when 'Warning' then 2 when 'Failed' then 3 else 4 end) when 1 then 'Success' when 2 then 'Warning' when 3 then 'Failed' end as best_result,
-  substr(max(u.creation_time || u.uid || u.result), 64) as last_result
+select u.day, u.backup_server_uid, u.vm_display_name, u.result,
+  row_number() over (partition by u.day, u.backup_server_uid, u.vm_display_name order by u.creation_time desc, u.uid desc) as place,
+  count(*) over (partition by u.day, u.backup_server_uid, u.vm_display_name) as runs,
+  min(case u.result when 'Success' then 1 when 'Warning' then 2 when 'Failed' then 3 else 4 end) over (partition by u.day, u.backup_server_uid, u.vm_display_name) as best_rank
 from (
   select substr(t.creation_time, 1, 10) as day, t.backup_server_uid, t.vm_display_name, t.creation_time, t.uid, t.result
   from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
@@ -195,9 +204,9 @@ from (
   select substr(t.creation_time, 1, 10) as day, t.backup_server_uid, t.vm_display_name, t.creation_time, t.uid, t.result
   from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
 ) u
-group by u.day, u.backup_server_uid, u.vm_display_name
 ) u
-left join backup_servers b on b.uid = u.backup_server_uid;
+left join backup_servers b on b.uid = u.backup_server_uid
+where u.place = 1;
 
 -- A gap is the time between the end of one good session and the start of the next; a session that runs covers until now.
 create view cdp_status as

@@ -136,6 +136,7 @@ from g;
 
 -- A machine counts on the days from its first attempt until 30 days after its last (or its RPO, if that is longer), and a
 -- day is within RPO if a good attempt ended no longer than the RPO before the day's end.
+-- Nothing is doubled here: `distinct` keeps what is looked up from being looked up again for every use of it.
 create view machine_months as
 select x.month, x.backup_server_uid, x.vm_display_name, x.good > 0 as is_protected,
   max(0, (x.counts_until) / 86400000000 - (max(x.starts_us + 1, x.first_end) - 1) / 86400000000) as days,
@@ -145,12 +146,12 @@ select x.month, x.backup_server_uid, x.vm_display_name, x.good > 0 as is_protect
     coalesce(x.counts_until - coalesce(x.last_good, x.good_before, x.first_end), 0)
   ) / 1000000 as longest_gap_seconds
 from (
-  select x.month, x.starts, x.starts_us, x.ends_us, x.backup_server_uid, x.vm_display_name, x.good, x.first_good, x.first_in, x.last_good, x.longest, x.days_within,
+  select distinct x.month, x.starts, x.starts_us, x.ends_us, x.backup_server_uid, x.vm_display_name, x.good, x.first_good, x.first_in, x.last_good, x.longest, x.days_within,
     case when x.first_good < x.starts_us then x.starts_us else (cast(strftime('%s', substr(x.first_end, 1, 19)) as integer) * 1000000 + cast(substr(x.first_end, 21, 6) as integer)) end as first_end,
     case when x.first_good < x.starts_us then x.first_good else (cast(strftime('%s', substr(x.good_before, 1, 19)) as integer) * 1000000 + cast(substr(x.good_before, 21, 6) as integer)) end as good_before,
     min(x.ends_us, coalesce(case when x.last_good >= x.ends_us - x.counts_us then x.ends_us else x.counts_us + (cast(strftime('%s', substr(x.last_end, 1, 19)) as integer) * 1000000 + cast(substr(x.last_end, 21, 6) as integer)) end, x.starts_us)) as counts_until
   from (
-    select m.*,
+    select distinct m.*,
       json_extract(m.g, '$[0]') as good, json_extract(m.g, '$[1]') as first_good, json_extract(m.g, '$[2]') as last_good,
       json_extract(m.g, '$[3]') as first_in, json_extract(m.g, '$[4]') as longest, json_extract(m.g, '$[5]') as days_within,
       case when json_extract(m.g, '$[1]') < m.starts_us then null
@@ -161,7 +162,7 @@ from (
       case when json_extract(m.g, '$[2]') >= m.ends_us - m.counts_us then null
         else nullif(max(coalesce((select max(t.end_time) from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < m.ends), ''), coalesce((select max(t.end_time) from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < m.ends), ''), coalesce((select max(t.end_time) from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < m.ends), ''), coalesce((select max(t.end_time) from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < m.ends), ''), coalesce((select max(t.end_time) from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < m.ends), ''), coalesce((select max(t.end_time) from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < m.ends), '')), '') end as last_end
     from (
-      select m.*, m.rpo_hours * 3600000000 as rpo_us, max(m.rpo_hours * 3600000000, 2592000000000) as counts_us,
+      select distinct m.*, m.rpo_hours * 3600000000 as rpo_us, max(m.rpo_hours * 3600000000, 2592000000000) as counts_us,
         (
           select json_array(count(*) filter (where e.at >= m.starts_us), min(e.at), max(e.at), min(e.at) filter (where e.at >= m.starts_us),
             max(e.next_at - e.at) filter (where e.next_at >= m.starts_us),
@@ -177,9 +178,9 @@ from (
           ) e
         ) as g
       from (
-        select m.*, strftime('%Y-%m-%dT%H:%M:%S', substr(m.starts, 1, 19), '-' || m.rpo_hours || ' hours') || '.000000Z' as range_starts
+        select distinct m.*, strftime('%Y-%m-%dT%H:%M:%S', substr(m.starts, 1, 19), '-' || m.rpo_hours || ' hours') || '.000000Z' as range_starts
         from (
-          select y.month, y.starts, y.ends, (cast(strftime('%s', substr(y.starts, 1, 19)) as integer) * 1000000 + cast(substr(y.starts, 21, 6) as integer)) as starts_us, (cast(strftime('%s', substr(y.ends, 1, 19)) as integer) * 1000000 + cast(substr(y.ends, 21, 6) as integer)) as ends_us, m.vm_display_name, m.backup_server_uid,
+          select distinct y.month, y.starts, y.ends, (cast(strftime('%s', substr(y.starts, 1, 19)) as integer) * 1000000 + cast(substr(y.starts, 21, 6) as integer)) as starts_us, (cast(strftime('%s', substr(y.ends, 1, 19)) as integer) * 1000000 + cast(substr(y.ends, 21, 6) as integer)) as ends_us, m.vm_display_name, m.backup_server_uid,
             case when (select count(*) from report_settings) > 1 then coalesce((
       select s.rpo_hours from (
         select * from (select t.end_time, (select f.family_uid from job_families f where f.job_uid = t.job_uid) as family_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < y.ends order by t.end_time desc limit 1) a0
@@ -197,38 +198,47 @@ from (
 where x.counts_until > x.starts_us and x.first_end < x.ends_us;
 
 -- By month and server, for auditors.
+-- Partitions again, so that a condition on the month reaches the machines.
 create view audit_monthly as
 select a.month, b.name as backup_server_name, a.vms_protected, (10000 * (a.days_within_rpo) / nullif(a.days, 0)) / 100.0 as rpo_pct,
   (10000 * (a.runs_good) / nullif(a.runs, 0)) / 100.0 as job_success_pct, a.restores, (10000 * (a.restores_good) / nullif(a.restores, 0)) / 100.0 as restore_success_pct,
   a.failover_tests, a.longest_gap_seconds / 3600 as longest_gap_hours
 from (
-  select u.month, u.backup_server_uid, sum(u.vms_protected) as vms_protected, sum(u.days_within_rpo) as days_within_rpo, sum(u.days) as days, sum(u.runs_good) as runs_good, sum(u.runs) as runs, sum(u.restores_good) as restores_good, sum(u.restores) as restores, sum(u.failover_tests) as failover_tests,
-    max(u.longest_gap_seconds) as longest_gap_seconds
-  from (
-    select m.month, m.backup_server_uid, count(*) filter (where m.is_protected) as vms_protected, sum(m.days_within_rpo) as days_within_rpo, sum(m.days) as days,
-      0 as runs_good, 0 as runs, 0 as restores_good, 0 as restores, 0 as failover_tests, max(m.longest_gap_seconds) as longest_gap_seconds
-    from machine_months m group by m.month, m.backup_server_uid
-    union all
-    select y.month, r.backup_server_uid, 0, 0, 0, count(*) filter (where r.result in ('Success', 'Warning')), count(*), 0, 0, 0, null
-    from months y join backup_job_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
-    where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') group by y.month, r.backup_server_uid
-    union all
-    select y.month, r.backup_server_uid, 0, 0, 0, count(*) filter (where r.result in ('Success', 'Warning')), count(*), 0, 0, 0, null
-    from months y join replica_job_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
-    where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') group by y.month, r.backup_server_uid
-    union all
-    select y.month, r.backup_server_uid, 0, 0, 0, 0, 0, count(*) filter (where r.result in ('Success', 'Warning')), count(*), 0, null
-    from months y join restore_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
-    where r.end_time is not null and r.state in ('Stopped') group by y.month, r.backup_server_uid
-    union all
-    select y.month, r.backup_server_uid, 0, 0, 0, 0, 0, 0, 0, count(*) filter (where o.action = 'test'), null
-    from months y join cloud_failover_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
-    left join failover_operations o on o.session_uid = r.uid
-    where r.end_time is not null and r.state in ('Stopped') group by y.month, r.backup_server_uid
-  ) u
-  group by u.month, u.backup_server_uid
+select u.month, u.backup_server_uid, row_number() over (partition by u.month, u.backup_server_uid) as place,
+  sum(u.vms_protected) over (partition by u.month, u.backup_server_uid) as vms_protected,
+  sum(u.days_within_rpo) over (partition by u.month, u.backup_server_uid) as days_within_rpo,
+  sum(u.days) over (partition by u.month, u.backup_server_uid) as days,
+  sum(u.runs_good) over (partition by u.month, u.backup_server_uid) as runs_good,
+  sum(u.runs) over (partition by u.month, u.backup_server_uid) as runs,
+  sum(u.restores_good) over (partition by u.month, u.backup_server_uid) as restores_good,
+  sum(u.restores) over (partition by u.month, u.backup_server_uid) as restores,
+  sum(u.failover_tests) over (partition by u.month, u.backup_server_uid) as failover_tests,
+  max(u.longest_gap_seconds) over (partition by u.month, u.backup_server_uid) as longest_gap_seconds
+from (
+  select m.month, m.backup_server_uid, m.is_protected as vms_protected, m.days_within_rpo, m.days,
+    0 as runs_good, 0 as runs, 0 as restores_good, 0 as restores, 0 as failover_tests, m.longest_gap_seconds
+  from machine_months m
+  union all
+  select y.month, r.backup_server_uid, 0, 0, 0, r.result in ('Success', 'Warning'), 1, 0, 0, 0, null
+  from months y join backup_job_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
+  where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  union all
+  select y.month, r.backup_server_uid, 0, 0, 0, r.result in ('Success', 'Warning'), 1, 0, 0, 0, null
+  from months y join replica_job_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
+  where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  union all
+  select y.month, r.backup_server_uid, 0, 0, 0, 0, 0, r.result in ('Success', 'Warning'), 1, 0, null
+  from months y join restore_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
+  where r.end_time is not null and r.state in ('Stopped')
+  union all
+  select y.month, r.backup_server_uid, 0, 0, 0, 0, 0, 0, 0, coalesce(o.action = 'test', 0), null
+  from months y join cloud_failover_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
+  left join failover_operations o on o.session_uid = r.uid
+  where r.end_time is not null and r.state in ('Stopped')
+) u
 ) a
-left join backup_servers b on b.uid = a.backup_server_uid;
+left join backup_servers b on b.uid = a.backup_server_uid
+where a.place = 1;
 
 -- As before, by the clock that the reports go by.
 drop view sync_freshness;

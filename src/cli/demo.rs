@@ -89,6 +89,7 @@ fn write(
     match &settings.database.backend {
         Backend::Sqlite { path } => {
             let path = path.display();
+            writeln!(out, "  vemsync report overview --database sqlite:{path}")?;
             writeln!(out, "  vemsync status --database sqlite:{path}")?;
             writeln!(out, "  sqlite3 -box '{path}' \"{query}\"")?;
             writeln!(
@@ -100,6 +101,7 @@ fn write(
             // A URL that carries a password is not printed.
             let has_secret = settings.database.url.expose_secret() != settings.database.display;
             let url = if has_secret { "\"$VEMSYNC_DATABASE_URL\"" } else { settings.database.display.as_str() };
+            writeln!(out, "  vemsync report overview --database {url}")?;
             writeln!(out, "  vemsync status --database {url}")?;
             writeln!(out, "  psql {url} -c \"{query}\"")?;
             writeln!(

@@ -1,5 +1,7 @@
 //! Asking the views for rows, and making the parts of a report from them.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -91,12 +93,43 @@ impl Rows {
         self.cells.iter().map(|cells| Row { names: &self.names, cells })
     }
 
+    /// In an order such as `day desc, vm_display_name`: text by its characters and what is not known last, in which the
+    /// databases differ from each other.
+    pub(super) fn sorted(mut self, order: &str) -> Self {
+        let place = |key: &str| {
+            let (name, is_descending) = key.strip_suffix(" desc").map_or((key, false), |name| (name, true));
+            let at = self.names.iter().position(|known| *known == name);
+            (at.unwrap_or_else(|| panic!("column {name} was not asked for")), is_descending)
+        };
+        let keys: Vec<(usize, bool)> = order.split(", ").map(place).collect();
+        self.cells.sort_by(|a, b| {
+            let by_key = keys.iter().map(|(at, is_descending)| compare(&a[*at], &b[*at], *is_descending));
+            by_key.fold(Ordering::Equal, Ordering::then)
+        });
+        self
+    }
+
     /// A table of all columns of the first rows, and what to say about those that are left out.
     pub(super) fn table(self, most: usize, if_empty: &'static str) -> (Table, String) {
         let mut rows = self.cells;
         let rest = cap(&mut rows, most);
         (table(&self.names, rows, if_empty), rest)
     }
+}
+
+fn compare(a: &Cell, b: &Cell, is_descending: bool) -> Ordering {
+    let order = match (a, b) {
+        (Cell::Null, _) | (_, Cell::Null) => return (*a == Cell::Null).cmp(&(*b == Cell::Null)),
+        (Cell::Text(a), Cell::Text(b)) => a.cmp(b),
+        (Cell::Uid(a), Cell::Uid(b)) => a.cmp(b),
+        (Cell::Int(a), Cell::Int(b)) => a.cmp(b),
+        (Cell::Real(a), Cell::Real(b)) => a.total_cmp(b),
+        (Cell::Time(a), Cell::Time(b)) => a.cmp(b),
+        (Cell::Day(a), Cell::Day(b)) => a.cmp(b),
+        (Cell::Bool(a), Cell::Bool(b)) => a.cmp(b),
+        _ => unreachable!("a column has one type"),
+    };
+    if is_descending { order.reverse() } else { order }
 }
 
 /// A row of a view.
@@ -243,4 +276,39 @@ pub(super) fn tone(result: &str) -> Tone {
 pub(super) fn median(mut values: Vec<i64>) -> Option<i64> {
     values.sort_unstable();
     values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_alike_whatever_the_database_makes_of_text_and_nothing() {
+        let cell = |value: &str| if value.is_empty() { Cell::Null } else { text(value) };
+        let row = |name: &str, size: Option<i64>| vec![cell(name), maybe(size, Cell::Int)];
+        let rows = Rows::of(
+            &["vm_display_name", "total_size_bytes"],
+            vec![row("", Some(1)), row("b", None), row("ä", Some(1)), row("B", Some(2)), row("a", Some(2))],
+        );
+        let names = |rows: &Rows| rows.iter().map(|row| row.text("vm_display_name").to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(&rows.clone().sorted("vm_display_name")), ["B", "a", "b", "ä", ""]);
+        assert_eq!(names(&rows.sorted("total_size_bytes desc, vm_display_name")), ["B", "a", "ä", "", "b"]);
+    }
+
+    #[test]
+    fn a_share_that_is_not_all_is_not_100() {
+        assert_eq!(percent(99_999, 100_000), Cell::Real(99.99));
+        assert_eq!(percent(3, 3), Cell::Real(100.0));
+        assert_eq!(percent(0, 0), Cell::Null);
+    }
+
+    #[test]
+    fn what_is_cut_is_counted() {
+        let mut rows = vec![1, 2, 3];
+        assert_eq!(cap(&mut rows, 3), "");
+        assert_eq!((cap(&mut rows, 2), rows.len()), ("1 more is not shown.".to_owned(), 2));
+        assert_eq!(sentences(&["", "A.", "", "B."]), "A. B.");
+        assert_eq!(median(vec![4, 1, 3, 2]), Some(2));
+        assert_eq!(median(vec![]), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! Cloud failovers and their tests: who asked for them, why, and how each machine fared.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::ask::{Ask, Row, cap, count, count_bad, section, sentences, table};
@@ -13,7 +14,6 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let columns = [
         "session_uid",
         "start_time",
-        "end_time",
         "plan_name",
         "action",
         "result",
@@ -24,14 +24,14 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
         "requested_by",
         "requested_at",
         "reason",
-        "task_id",
     ];
-    let order = "coalesce(start_time, requested_at) desc, session_uid, vm_name";
+    let order = "coalesce(start_time, requested_at) desc";
     let rows = ask.rows(&FAILOVER_AUDIT, &columns, None, order).await?;
     // An action that came to no session has only the time at which it was asked for.
     let time = |row: &Row<'_>| row.time("start_time").or(row.time("requested_at"));
     let is_inside = |row: &Row<'_>| time(row).is_some_and(|time| time >= ask.period.since && time < ask.period.until);
     let mut inside: Vec<Row<'_>> = rows.iter().filter(is_inside).collect();
+    inside.sort_by_key(|row| (Reverse(time(row)), row.uid("session_uid"), row.text("vm_name").to_owned()));
     let mut sessions: BTreeMap<_, Row<'_>> = BTreeMap::new();
     for row in &inside {
         sessions.entry((row.uid("session_uid"), time(row))).or_insert(*row);

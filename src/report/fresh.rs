@@ -38,7 +38,8 @@ const TIMES_OTHERS: i64 = 3;
 pub(super) async fn streams(views: &dyn Views, as_of: DateTime<Utc>) -> Result<Vec<Stream>, Error> {
     let columns =
         ["em_name", "kind", "backup_server_name", "creation_mark", "scanned_at", "lag_seconds", "data_age_seconds"];
-    let rows = read(views, &SYNC_FRESHNESS, &columns, None, "em_name, backup_server_name, kind", u32::MAX).await?;
+    let rows = read(views, &SYNC_FRESHNESS, &columns, None, "", u32::MAX).await?;
+    let rows = rows.sorted("em_name, backup_server_name, kind");
     let stream = |row: super::ask::Row<'_>| Stream {
         em: row.text("em_name").to_owned(),
         server: row.text("backup_server_name").to_owned(),

@@ -1,10 +1,11 @@
 //! Which machines grew or shrank most, and how much there is in all.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate, NaiveTime};
 
-use super::ask::{Ask, read, section, sentences, table, text};
+use super::ask::{Ask, Row, read, section, sentences, table, text};
 use super::views::{DAILY_RESULTS, SIZE_GROWTH};
 use super::{Body, Chart, Line, Section, Table, Unit};
 use crate::store::{Cell, Error, Filter};
@@ -15,8 +16,8 @@ const MOST: u32 = 50;
 const LOOK_BACK: Days = Days::new(31);
 
 // The databases disagree on where what is not known is sorted.
-const BY_WEEK: &str = "change_7d_bytes is null, abs(change_7d_bytes) desc, vm_display_name, backup_server_name";
-const BY_MONTH: &str = "change_30d_bytes is null, abs(change_30d_bytes) desc, vm_display_name, backup_server_name";
+const BY_WEEK: &str = "change_7d_bytes is null, abs(change_7d_bytes) desc";
+const BY_MONTH: &str = "change_30d_bytes is null, abs(change_30d_bytes) desc";
 
 const MEANING: &str = "What Enterprise Manager calls the total size: that of the machine or its restore points, not what \
                        was read or sent. Days are UTC.";
@@ -43,7 +44,9 @@ async fn newest_day(ask: &Ask<'_>) -> Result<Option<NaiveDate>, Error> {
     let filters = |from: NaiveDate, before: NaiveDate| {
         [Filter::From("day", Cell::Day(from)), Filter::Before("day", Cell::Day(before))]
     };
-    for (from, before) in [(today - LOOK_BACK, today), (today, today + Days::new(1))] {
+    let yesterday = today - Days::new(1);
+    // Yesterday is nearly always the one, and a month takes a while to read.
+    for (from, before) in [(yesterday, today), (today - LOOK_BACK, yesterday), (today, today + Days::new(1))] {
         let newest = read(ask.views, &SIZE_GROWTH, &["day"], filters(from, before), "day desc", 1).await?;
         if let Some(Cell::Day(day)) = newest.iter().next().map(|row| row.cell("day").clone()) {
             return Ok(Some(day));
@@ -63,8 +66,11 @@ async fn changes(
     let Some(day) = day else { return Ok(table(&columns, Vec::new(), "No session has told a size.")) };
     let filters = [Filter::Is("day", Cell::Day(day))];
     let rows = read(ask.views, &SIZE_GROWTH, &columns, filters, order, MOST).await?;
-    let changed = rows.iter().filter(|row| row.int(change).is_some_and(|change| change != 0));
-    Ok(table(&columns, changed.map(|row| row.cells(&columns)).collect(), "No change over that time is known."))
+    let rows = rows.sorted("vm_display_name, backup_server_name");
+    let mut changed: Vec<Row<'_>> =
+        rows.iter().filter(|row| row.int(change).is_some_and(|change| change != 0)).collect();
+    changed.sort_by_key(|row| Reverse(row.int(change).map(i64::unsigned_abs)));
+    Ok(table(&columns, changed.iter().map(|row| row.cells(&columns)).collect(), "No change over that time is known."))
 }
 
 /// The size of all sessions by day and kind: a line a kind, and a table.

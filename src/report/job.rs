@@ -12,6 +12,9 @@ const MOST: usize = 500;
 /// Days of the chart.
 const DAYS: u16 = 62;
 
+const BY_SERVER: &str = "job_name, backup_server_name";
+const UNKNOWN: &str = "Nothing is known of it.";
+
 const RUNS: &[&str] = &[
     "start_time",
     "end_time",
@@ -29,7 +32,9 @@ const RUNS: &[&str] = &[
 
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let period = &ask.period;
-    let status = ask.rows_of_names(&JOB_STATUS, jobs::COLUMNS, "job_name", &[], "backup_server_name, job_uid").await?;
+    let of_job = async |columns| ask.rows_of_names(&JOB_STATUS, columns, "job_name", &[], "").await;
+    let (state, success) =
+        (of_job(jobs::STATE).await?.sorted(BY_SERVER), of_job(jobs::SUCCESS).await?.sorted(BY_SERVER));
     let order = "start_time desc, session_uid";
     let all = ask.rows_of_names(&JOB_RUNS, RUNS, "job_name", &period.within("start_time"), order).await?;
     let ended = all.iter().filter(|row| !row.is("is_running"));
@@ -41,7 +46,8 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let (runs, rest) = all.table(MOST, "It did not run.");
     let size_note = "What Enterprise Manager calls the total size: that of the machines or their restore points.";
     Ok(vec![
-        section("status", "How it stands", "", Body::Table(status.table(MOST, "Nothing is known of it.").0)),
+        section("status", "How it stands", "", Body::Table(state.table(MOST, UNKNOWN).0)),
+        section("success", "How often it is good", jobs::MEANING, Body::Table(success.table(MOST, UNKNOWN).0)),
         section("days_chart", "Runs a day", "Ended runs, by the day on which they started.", days),
         section("duration_chart", "Duration", "", duration),
         section("size_chart", "Size", size_note, size),

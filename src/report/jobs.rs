@@ -9,8 +9,8 @@ use crate::store::{Cell, Error};
 
 const MOST: usize = 1000;
 
-/// What is shown of a job; `source_missing_since` only sorts out.
-pub(super) const COLUMNS: &[&str] = &[
+/// How a job stands.
+pub(super) const STATE: &[&str] = &[
     "job_name",
     "job_type",
     "backup_server_name",
@@ -19,6 +19,14 @@ pub(super) const COLUMNS: &[&str] = &[
     "last_result",
     "last_good_end_time",
     "hours_since_good",
+    "last_duration_seconds",
+    "median_duration_seconds_30d",
+];
+
+/// How often it was good.
+pub(super) const SUCCESS: &[&str] = &[
+    "job_name",
+    "backup_server_name",
     "runs_7d",
     "success_pct_strict_7d",
     "success_pct_7d",
@@ -27,13 +35,14 @@ pub(super) const COLUMNS: &[&str] = &[
     "success_pct_strict_30d",
     "success_pct_30d",
     "recovered_by_retry_30d",
-    "last_duration_seconds",
-    "median_duration_seconds_30d",
 ];
 
+pub(super) const MEANING: &str = "Good is the share of runs with Success or Warning, strict of those with Success \
+                                  alone; repaired are failed runs that a retry made good.";
+
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
-    let columns = [COLUMNS, &["source_missing_since"]].concat();
-    let all = ask.rows(&JOB_STATUS, &columns, None, "job_name, backup_server_name, job_uid").await?;
+    let columns = [STATE, &SUCCESS[2..], &["source_missing_since"]].concat();
+    let all = ask.rows(&JOB_STATUS, &columns, None, "").await?.sorted("job_name, backup_server_name");
     let is_gone = |row: &Row<'_>| *row.cell("source_missing_since") != Cell::Null;
     let is_current = |row: &Row<'_>| row.time("last_start_time").is_some_and(|start| start >= ask.period.since);
     let (gone, there): (Vec<Row<'_>>, Vec<Row<'_>>) = all.iter().partition(is_gone);
@@ -63,12 +72,12 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
         0 => String::new(),
         n => format!("{} gone from Enterprise Manager.", counted(n, "more is", "more are")),
     };
-    let rows = current.iter().map(|row| row.cells(COLUMNS)).collect();
-    let table = table(COLUMNS, rows, "No job has run.");
-    let meaning = "Good is the share of runs with Success or Warning, strict of those with Success alone; repaired are failed runs \
-                   that a retry made good.";
+    let table_of = |columns: &[&'static str]| {
+        Body::Table(table(columns, current.iter().map(|row| row.cells(columns)).collect(), "No job has run."))
+    };
     Ok(vec![
         section("figures", "In short", "", Body::Figures(figures)),
-        section("jobs", "Jobs, trouble first", sentences(&[meaning, &idle, &gone, &rest]), Body::Table(table)),
+        section("jobs", "Jobs, trouble first", sentences(&[&idle, &gone, &rest]), table_of(STATE)),
+        section("success", "How often they are good", MEANING, table_of(SUCCESS)),
     ])
 }

@@ -20,7 +20,7 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
         "longest_gap_hours",
     ];
     let filters = ask.period.within_months("month");
-    let rows = ask.rows(&AUDIT_MONTHLY, &columns, filters, "month desc, backup_server_name").await?;
+    let rows = ask.rows(&AUDIT_MONTHLY, &columns, filters, "").await?.sorted("month desc, backup_server_name");
     let (table, rest) = rows.table(MOST, "Nothing ran in these months.");
     let note = format!(
         "Months are whole, and their days are UTC. Within RPO is the share of machines and days on which the last good \

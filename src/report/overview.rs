@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::ask::{Ask, Row, Rows, count, count_bad, figure, maybe, section, sentences, share, table, text};
+use super::ask::{Ask, Row, Rows, cap, count, count_bad, figure, maybe, section, sentences, share, table, text};
 use super::runs::{self, Run};
 use super::views::{JOB_RUNS, JOB_STATUS, RESTORE_AUDIT, VM_PROTECTION};
 use super::{Body, Figure, Section, Tone, Unit, fresh};
@@ -29,7 +29,7 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let chart_since = days.first().map_or(period.since, |day| period.day_start(*day));
     let (runs, cut) = runs::read(ask, chart_since.min(period.since), period.until).await?;
     let recent: Vec<&Run> = runs.iter().filter(|run| run.start >= period.since).collect();
-    let jobs = ask.rows(&JOB_STATUS, late::JOB_COLUMNS, None, "job_name, backup_server_name").await?;
+    let jobs = ask.rows(&JOB_STATUS, late::JOB_COLUMNS, None, "").await?.sorted("job_name, backup_server_name");
     let machines = ask.rows(&VM_PROTECTION, late::MACHINE_COLUMNS, None, "").await?;
     let figures = figures(ask, &recent, &machines).await?;
     let charted: Vec<Run> = runs.iter().filter(|run| run.start >= chart_since).cloned().collect();
@@ -103,6 +103,12 @@ fn machine(row: Row<'_>) -> (String, &str) {
 
 pub(super) fn is_retired(row: Row<'_>, tried_since: DateTime<Utc>) -> bool {
     row.time("last_attempt_end_time").is_none_or(|tried| tried < tried_since)
+}
+
+/// Keeps as many rows as the page has, and says where the others are.
+fn page<T>(rows: &mut Vec<T>, report: &str) -> String {
+    let rest = cap(rows, MOST);
+    if rest.is_empty() { rest } else { format!("{rest} `vemsync report {report}` has them.") }
 }
 
 fn silent(ask: &Ask<'_>) -> Section {

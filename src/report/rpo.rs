@@ -94,9 +94,8 @@ async fn cdp(ask: &Ask<'_>) -> Result<Option<Section>, Error> {
         "longest_gap_seconds",
         "last_good_end_time",
     ];
-    // The databases disagree on where what is not known is sorted.
-    let order = "longest_gap_seconds is null, longest_gap_seconds desc, policy_name, vm_display_name";
-    let rows = ask.rows(&CDP_STATUS, &columns, None, order).await?;
+    let order = "longest_gap_seconds desc, policy_name, vm_display_name";
+    let rows = ask.rows(&CDP_STATUS, &columns, None, "").await?.sorted(order);
     if rows.len() == 0 {
         return Ok(None);
     }

@@ -13,6 +13,7 @@ const MOST: usize = 500;
 /// Days of the heat map.
 const DAYS: u16 = 31;
 
+const NEWEST_FIRST: &str = "day desc, backup_server_name";
 const UTC_DAYS: &str = "Days are UTC.";
 
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
@@ -44,7 +45,7 @@ async fn protections(ask: &Ask<'_>) -> Result<Section, Error> {
         "last_failure_reason",
     ];
     let order = "backup_server_name, protection, job_name";
-    let rows = ask.rows_of_names(&VM_PROTECTION, &columns, "vm_display_name", &[], order).await?;
+    let rows = ask.rows_of_names(&VM_PROTECTION, &columns, "vm_display_name", &[], "").await?.sorted(order);
     let (table, rest) = rows.table(MOST, "It is not protected.");
     Ok(section("protections", "How it is protected", rest, Body::Table(table)))
 }
@@ -54,6 +55,7 @@ async fn days(ask: &Ask<'_>) -> Result<(String, Body, Body), Error> {
     let columns = ["day", "backup_server_name", "runs", "best_result", "last_result"];
     let filters = ask.period.within_days("day");
     let rows = ask.rows_of_names(&VM_DAILY_STATUS, &columns, "vm_display_name", &filters, "day desc").await?;
+    let rows = rows.sorted(NEWEST_FIRST);
     let days = ask.period.days(DAYS);
     let mut servers: BTreeMap<&str, BTreeMap<_, _>> = BTreeMap::new();
     for row in rows.iter() {
@@ -97,6 +99,7 @@ async fn sizes(ask: &Ask<'_>) -> Result<(String, Body, Body), Error> {
     let columns = ["day", "backup_server_name", "total_size_bytes", "change_7d_bytes", "change_30d_bytes"];
     let filters = ask.period.within_days("day");
     let rows = ask.rows_of_names(&SIZE_GROWTH, &columns, "vm_display_name", &filters, "day desc").await?;
+    let rows = rows.sorted(NEWEST_FIRST);
     let chart = Body::Chart(Chart::Lines { unit: Unit::Bytes, lines: lines(&rows) });
     let (table, rest) = rows.table(MOST, "No good session told a size.");
     let note = "What Enterprise Manager calls the total size, of the last good session of each day.";

@@ -45,6 +45,17 @@ pub enum Error {
     /// The account lacks a right.
     #[error("this account may not do that in the database: grant it the right")]
     Forbidden(#[source] sqlx::Error),
+    /// A SQLite file without what was written last, which lies beside it where this account cannot use it.
+    #[error(
+        "{log} holds what was written last, and cannot be used here: let an account that may write in this folder run `vemsync status` once"
+    )]
+    Unmerged {
+        /// The log of writes.
+        log: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
     /// Someone wrote while it was read as a file to which nobody writes.
     #[error("the database was written to while it was read: run it again")]
     Disturbed,
@@ -71,6 +82,9 @@ pub enum Error {
     /// A value that this program did not write.
     #[error("the database holds a value that cannot be read: {0}")]
     Value(String),
+    /// Rights cannot be given to nobody.
+    #[error("the server has no role {0}: make it first, such as by `create role {0} login`")]
+    NoRole(String),
     /// Any other refusal.
     #[error("the database refused a statement")]
     Statement(#[source] sqlx::Error),

@@ -25,7 +25,13 @@ pub(super) async fn open(url: &str) -> Result<Reader> {
             return Err(Error::Missing(path.display().to_string()));
         }
         let still = Still::of(&path);
-        let pool = sqlite::open(&path, false, sqlite::Use::Look { still: still.is_some() }).await?;
+        let opened = sqlite::open(&path, false, sqlite::Use::Look { still: still.is_some() }).await;
+        let pool = opened.map_err(|error| match error {
+            Error::Unreachable { source, .. } if still.is_none() && path.is_file() => {
+                Error::Unmerged { log: log(&path).display().to_string(), source }
+            }
+            error => error,
+        })?;
         migrate::prepare_sqlite(&pool, Schema::Require).await?;
         Ok(Reader { tx: Mutex::new(Tx::Sqlite(pool.begin().await?)), still })
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -66,15 +72,20 @@ struct Still {
 impl Still {
     fn of(path: &Path) -> Option<Self> {
         let state = state(path)?;
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let is_still = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
+        let is_still = std::fs::metadata(log(path)).map_or(true, |log| log.len() == 0);
         is_still.then(|| Self { path: path.to_owned(), state })
     }
 
     fn is_disturbed(&self) -> bool {
         state(&self.path) != Some(self.state)
     }
+}
+
+/// What was written and is not merged yet.
+fn log(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 fn state(path: &Path) -> Option<(u64, Option<SystemTime>)> {

@@ -163,7 +163,7 @@ async fn a_job_and_a_machine_are_found_by_name_on_every_server_that_has_one() {
         assert_eq!(job["title"], "Job \"Office servers\"");
         assert_eq!(rows(&job, "failing")[0]["vm_display_name"], MACHINE);
         let runs = database.number("select count(*) from job_runs where job_name = 'Office servers'").await;
-        assert_eq!(rows(&job, "runs").len() as i64, runs);
+        assert_eq!(i64::try_from(rows(&job, "runs").len()), Ok(runs));
         let machine = json(&place, &database, &["vm", MACHINE, "--since", "3d"]).await;
         assert_eq!(rows(&machine, "protections")[0]["consecutive_failures"], 20);
         assert!(rows(&machine, "tasks").iter().all(|row| row["parent_name"] == JOB));

@@ -30,6 +30,8 @@ const HEAD: f64 = 24.0;
 /// What the label of a day or time takes, in pixels.
 const LABEL_WIDTH: f64 = 44.0;
 const LABEL_HEIGHT: f64 = 18.0;
+/// So many days are few, and do not need all the width that there is.
+const FEW: usize = 10;
 
 /// A chart, or a sentence where there is nothing to draw.
 pub(super) fn chart(chart: &Chart, title: &str, zone: Tz) -> Markup {
@@ -79,9 +81,9 @@ pub(super) fn patterns() -> Markup {
 }
 
 /// The plot itself: as wide as there is room, and no narrower than `least`.
-fn plot(least: f64, height: f64, label: &str, content: &Markup) -> Markup {
+fn plot(least: f64, height: f64, is_few: bool, label: &str, content: &Markup) -> Markup {
     html! {
-        svg.plot width=(pixels(least)) height=(pixels(height)) role="img" aria-label=(clean(label)) { (content) }
+        svg.plot.few[is_few] width=(pixels(least)) height=(pixels(height)) role="img" aria-label=(clean(label)) { (content) }
     }
 }
 
@@ -120,17 +122,19 @@ fn marks(places: &[(f64, String)], least: f64, y: f64, length: f64) -> Markup {
     }
 }
 
-/// The same for a few of the days.
+/// The same for as many of the days as have room, in steps of weeks where not for every other day.
 fn day_marks(days: &[NaiveDate], least: f64, y: f64) -> Markup {
-    const MOST: usize = 7;
-    let named = days.iter().enumerate().step_by(days.len().div_ceil(MOST).max(1));
-    let places: Vec<_> = named.map(|(at, day)| (at as f64 / days.len() as f64, short(*day))).collect();
+    const MOST: usize = 12;
+    let count = days.len();
+    let has_room = |step: &usize| count / step <= MOST && *step as f64 * least >= LABEL_WIDTH * count as f64;
+    let step = [1, 2, 7, 14, 28].into_iter().find(has_room).unwrap_or(count / MOST + 1);
+    let named = days.iter().enumerate().step_by(step);
+    let places: Vec<_> = named.map(|(at, day)| (at as f64 / count as f64, short(*day))).collect();
     marks(&places, least, y, LABEL_HEIGHT)
 }
 
 /// What the tones in a chart mean.
-fn tones(tones: impl Iterator<Item = Tone>, with_nothing: bool) -> Markup {
-    let mut found: Vec<Tone> = tones.collect();
+fn tones(mut found: Vec<Tone>, with_nothing: bool) -> Markup {
     found.sort_unstable();
     found.dedup();
     html! {
@@ -165,8 +169,8 @@ fn word(tone: Tone) -> &'static str {
 }
 
 /// How many marks there are of what is not good, in words.
-fn trouble(tones: impl Iterator<Item = Tone> + Clone) -> String {
-    let count = |wanted| tones.clone().filter(|tone| *tone == wanted).count();
+fn trouble(tones: &[Tone]) -> String {
+    let count = |wanted| tones.iter().filter(|tone| **tone == wanted).count();
     format!("{} failed, {} with a warning", count(Tone::Bad), count(Tone::Warning))
 }
 

@@ -14,7 +14,7 @@ use crate::store::Cell;
 /// The style sheet of [`page`], which stands in the page itself.
 pub const STYLE: &str = include_str!("style.css");
 
-/// A table with more columns is printed across the paper.
+/// A table with more columns is printed across the paper. A message needs room for three.
 const MOST_UPRIGHT: usize = 7;
 
 /// Writes a report as one HTML file.
@@ -28,6 +28,7 @@ pub fn html(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 /// A page of this title.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "markup is made where a page is asked for")]
 pub fn page(title: &str, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -67,7 +68,7 @@ fn header(report: &Report) -> Markup {
                     dt { "Data up to" }
                     dd {
                         (report.freshness.read_until.map_or(value::NOTHING.to_owned(), |until| value::time(until, zone)))
-                        @if !report.freshness.behind.is_empty() { " " a.warning href="#freshness" { "! not complete" } }
+                        @if !report.freshness.behind.is_empty() { " " a.warning href="#read-until" { "! not complete" } }
                     }
                 }
             }
@@ -77,7 +78,7 @@ fn header(report: &Report) -> Markup {
 
 fn footer(report: &Report) -> Markup {
     html! {
-        footer #freshness {
+        footer #read-until {
             p { (read_until(report)) }
             @if !report.freshness.behind.is_empty() {
                 ul { @for line in &report.freshness.behind { li { (clean(line)) } } }
@@ -87,7 +88,9 @@ fn footer(report: &Report) -> Markup {
 }
 
 fn part(section: &Section, report: &Report) -> Markup {
-    let is_wide = matches!(&section.body, Body::Table(table) if table.columns.len() > MOST_UPRIGHT);
+    let room = |column: &Column| if column.unit == Unit::Message { 3 } else { 1 };
+    let is_wide =
+        matches!(&section.body, Body::Table(table) if table.columns.iter().map(room).sum::<usize>() > MOST_UPRIGHT);
     html! {
         section.wide[is_wide] id=(section.id) {
             h2 { (clean(&section.title)) }
@@ -182,8 +185,12 @@ fn class(unit: Unit, text: &str) -> &'static str {
     }
 }
 
-/// Text without what has no place in HTML: controls other than the ends of lines.
+/// Text without what has no place in HTML: controls other than the ends of lines, and marks that turn the direction of
+/// text, with which `exe.png` is written for `gnp.exe`.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if text.contains(is_control) { text.replace(is_control, "\u{fffd}").into() } else { text.into() }
+    let is_unfit = |c: char| {
+        let is_turn = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        is_turn || (c.is_control() && c != '\n' && c != '\t')
+    };
+    if text.contains(is_unfit) { text.replace(is_unfit, "\u{fffd}").into() } else { text.into() }
 }

@@ -111,15 +111,15 @@ fn odd() -> Table {
         "long".repeat(30),
         String::new(),
     ];
-    let results = ["Success", "Warning", "Failed"];
-    let row = |(at, name): (usize, String)| vec![Cell::Text(name), text(results[at % 3]), Cell::Int(at as i64 - 3)];
+    let results = ["Success", "Warning", "Failed"].into_iter().cycle();
+    let row = |((name, result), n)| vec![Cell::Text(name), text(result), Cell::Int(n)];
     Table {
         columns: vec![
             column("name", "Name", Unit::Text),
             column("result", "Result", Unit::Result),
             column("n", "N", Unit::Count),
         ],
-        rows: names.into_iter().enumerate().map(row).collect(),
+        rows: names.into_iter().zip(results).zip(-3..).map(row).collect(),
         if_empty: "",
     }
 }

@@ -93,7 +93,7 @@ impl Screen<'_> {
         for (at, (column, least)) in table.columns.iter().zip(least).enumerate() {
             let shown = grid.column_mut(at).expect("a column for each");
             let gap = if at + 1 < table.columns.len() { GAP } else { 0 };
-            shown.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least + gap)));
+            shown.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least.saturating_add(gap))));
             if value::is_number(column.unit) {
                 shown.set_cell_alignment(CellAlignment::Right);
             }

@@ -32,7 +32,7 @@ fn the_sample_is_safe_html_without_script_or_anything_from_elsewhere() {
     let mut report = report();
     report.sections.extend(charts().into_iter().map(|chart| section("chart", "<Chart>", "", Body::Chart(chart))));
     let html = written(|out| html(&report, out));
-    for forbidden in ["<script", "<i>", "<b>", "style=", "http", "@import", "NaN", "\u{1b}", "\u{9b}"] {
+    for forbidden in ["<script", "<i>", "<b>", "style=", "http", "@import", "NaN", "\u{1b}", "\u{9b}", "\u{202e}"] {
         assert!(!html.contains(forbidden), "{forbidden}");
     }
     assert_well_formed(&html);
@@ -177,7 +177,7 @@ fn assert_well_formed(html: &str) {
                 assert!(["amp", "lt", "gt", "quot"].contains(&&*name), "{name:?}");
             }
             Event::Text(text) => {
-                assert!(!text.contains(|c: char| c.is_control() && !"\n\t".contains(c)))
+                assert!(!text.contains(|c: char| c.is_control() && !"\n\t".contains(c)));
             }
             Event::Eof => break,
             other => panic!("{other:?}"),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::MOST;
-use crate::report::ask::{Ask, Row, Rows, cap, counted, int, maybe, section, sentences, table, text};
+use super::page;
+use crate::report::ask::{Ask, Row, Rows, counted, int, maybe, section, sentences, table, text};
 use crate::report::views::FAILURES;
 use crate::report::{Body, Section};
 use crate::store::{Cell, Error, Filter};
@@ -16,7 +16,7 @@ pub(super) async fn section_of(ask: &Ask<'_>) -> Result<Section, Error> {
     let rows = ask.rows(&FAILURES, COLUMNS, filters, "end_time desc, uid").await?;
     let (groups, repaired) = groups(&rows);
     let mut rows: Vec<Vec<Cell>> = groups.into_iter().map(Group::cells).collect();
-    let rest = cap(&mut rows, MOST);
+    let rest = page(&mut rows, "failures");
     let repaired = match repaired {
         0 => String::new(),
         n => format!("{} repaired by a good run since.", counted(n, "more failure was", "more failures were")),

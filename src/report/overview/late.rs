@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{MOST, RETIRED, is_retired};
-use crate::report::ask::{Ask, Row, Rows, cap, counted, median, section, sentences, table, text};
+use super::{RETIRED, is_retired, page};
+use crate::report::ask::{Ask, Row, Rows, counted, median, section, sentences, table, text};
 use crate::report::views::JOB_RUNS;
 use crate::report::{Body, Section};
 use crate::store::{Cell, Error, Filter};
@@ -55,7 +55,7 @@ pub(super) async fn jobs(ask: &Ask<'_>, jobs: &Rows, machines: &Rows) -> Result<
         .filter(is_late)
         .partition(|row| row.time("last_start_time").is_some_and(|start| start >= tried_since));
     late.sort_by_key(|row| std::cmp::Reverse(row.int("hours_since_good").unwrap_or(i64::MAX)));
-    let rest = cap(&mut late, MOST);
+    let rest = page(&mut late, "jobs");
     let shown =
         ["job_name", "backup_server_name", "last_start_time", "last_result", "last_good_end_time", "hours_since_good"];
     let mut rows = Vec::new();
@@ -123,7 +123,7 @@ pub(super) fn machines(ask: &Ask<'_>, machines: &Rows) -> Section {
     let (retired, mut late): (Vec<Row<'_>>, Vec<Row<'_>>) =
         late.partition(|row| is_retired(*row, ask.period.as_of - RETIRED));
     worst_first(&mut late);
-    let rest = cap(&mut late, MOST);
+    let rest = page(&mut late, "rpo");
     let retired = match retired.len() {
         0 => String::new(),
         n => format!("{} tried for 30 days, and may be retired.", counted(n, "more was not", "more were not")),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use vemsync::report::views::{REPORT_CLOCK, VIEWS};
 use vemsync::store::{self, Error, Select};
 
@@ -49,6 +50,18 @@ fn as_nobody(command: Command) -> Command {
     other
 }
 
+/// The program where another account may run it.
+fn program_for_all() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::copy(env!("CARGO_BIN_EXE_vemsync"), folder.path().join("vemsync")).expect("a copy");
+    set_mode(folder.path(), 0o755);
+    folder
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_in_a_folder_that_is_closed_for_writing_is_read_and_nothing_is_left_behind() {
     let database = Database::sqlite();
@@ -60,21 +73,38 @@ async fn a_file_in_a_folder_that_is_closed_for_writing_is_read_and_nothing_is_le
         assert_eq!(report(&place, &database, &arguments).await.status, Some(0));
         assert!(files(&database) == before, "{arguments:?} changed a file");
     }
-    // The program where another account may run it, and the database where it may read it.
-    let program = tempfile::tempdir().expect("a folder");
-    let copy = program.path().join("vemsync");
-    std::fs::copy(env!("CARGO_BIN_EXE_vemsync"), &copy).expect("a copy");
+    let program = program_for_all();
     let folder = file(&database).parent().expect("a folder");
-    let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("a mode");
-    mode(program.path(), 0o755);
-    mode(file(&database), 0o444);
-    mode(folder, 0o555);
-    let mut elsewhere = Command::new(&copy);
-    elsewhere.args(["report", "overview", "--database", &database.url]);
+    set_mode(file(&database), 0o444);
+    set_mode(folder, 0o555);
+    let mut elsewhere = Command::new(program.path().join("vemsync"));
+    elsewhere.args(["report", "overview", "--database", &database.url]).env("HOME", program.path());
     let ended = run(as_nobody(elsewhere)).await;
-    mode(folder, 0o755);
+    set_mode(folder, 0o755);
     assert_eq!((ended.status, &*ended.err), (Some(0), ""), "{ended:?}");
     assert!(files(&database) == before, "a file was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_with_a_log_that_nobody_here_may_merge_is_not_read_without_it() {
+    let database = Database::sqlite();
+    told(std::slice::from_ref(&database)).await;
+    let writer = database.open().await;
+    writer.manager("another", "http://em", None, start()).await.expect("a row");
+    let copy = tempfile::tempdir().expect("a folder");
+    for (name, bytes) in files(&database).iter().filter(|(name, _)| name.ends_with(".db") || name.ends_with("-wal")) {
+        std::fs::write(copy.path().join(name), bytes).expect("a copy");
+    }
+    writer.close().await;
+    let program = program_for_all();
+    let mut elsewhere = Command::new(program.path().join("vemsync"));
+    let url = format!("sqlite:{}", copy.path().join("test.db").display());
+    elsewhere.args(["report", "overview", "--database", &url]).env("HOME", program.path());
+    set_mode(copy.path(), 0o555);
+    let ended = run(as_nobody(elsewhere)).await;
+    set_mode(copy.path(), 0o755);
+    assert_eq!((ended.status, &*ended.out), (Some(4), ""), "{ended:?}");
+    assert!(ended.err.contains("test.db-wal") && ended.err.lines().count() == 1, "{}", ended.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use maud::html;
 
 use super::scale::Scale;
-use super::{BOTTOM, Drawing, HEIGHT, TOP, axis, class, day_marks, long, percent, pixels, plot, swatch};
+use super::{BOTTOM, Drawing, FEW, HEIGHT, TOP, axis, class, day_marks, long, percent, pixels, plot, swatch};
 use crate::report::form::html::clean;
 use crate::report::{Part, Unit};
 
@@ -42,7 +42,11 @@ pub(super) fn draw(days: &[NaiveDate], parts: &[Part]) -> Option<Drawing> {
             @for (n, part) in parts.iter().enumerate() { li { (swatch(&colour(parts, n))) (clean(&part.name)) } }
         }
     };
-    Some(Drawing { left, plot: plot(least, TOP + HEIGHT + BOTTOM, &summary(days, parts), &content), legend })
+    Some(Drawing {
+        left,
+        plot: plot(least, TOP + HEIGHT + BOTTOM, days.len() <= FEW, &summary(days, parts), &content),
+        legend,
+    })
 }
 
 fn value(part: &Part, at: usize) -> f64 {

@@ -37,12 +37,12 @@ pub(super) fn draw((from, to): (DateTime<Utc>, DateTime<Utc>), rows: &[GanttRow]
         }
     };
     let [first, last] = [from, to].map(|time| value::time(time, zone));
-    let (runs, trouble) = (found.len(), trouble(found.iter().copied()));
+    let (runs, trouble) = (found.len(), trouble(&found));
     let label = format!("What ran from {first} to {last}. Rows: {}, runs: {runs}: {trouble}.", rows.len());
     Some(Drawing {
         left: names(rows.iter().map(|row| row.name.as_str())),
-        plot: plot(LEAST, height, &label, &content),
-        legend: tones(found.into_iter(), false),
+        plot: plot(LEAST, height, false, &label, &content),
+        legend: tones(found, false),
     })
 }
 

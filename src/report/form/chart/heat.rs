@@ -3,12 +3,12 @@
 use chrono::NaiveDate;
 use maud::html;
 
-use super::{Drawing, HEAD, ROW, class, day_marks, long, names, percent, pixels, plot, tones, trouble};
+use super::{Drawing, FEW, HEAD, ROW, class, day_marks, long, names, percent, pixels, plot, tones, trouble};
 use crate::report::form::html::clean;
 use crate::report::{HeatRow, Tone};
 
 /// The narrowest that a day may become.
-const DAY: f64 = 11.0;
+const DAY: f64 = 10.0;
 
 pub(super) fn draw(days: &[NaiveDate], rows: &[HeatRow]) -> Option<Drawing> {
     let tones_of =
@@ -25,21 +25,21 @@ pub(super) fn draw(days: &[NaiveDate], rows: &[HeatRow]) -> Option<Drawing> {
             @let y = pixels(HEAD + n as f64 * ROW + 2.0);
             @for (at, day) in days.iter().enumerate() {
                 @let field = row.fields.get(at).and_then(Option::as_ref);
-                rect.mark.field.(field.map_or("nothing", |(tone, _)| class(*tone))) x=(percent(at as f64 * slot))
-                    width=(percent(slot)) y=(y) height=(pixels(ROW - 4.0)) {
+                rect.mark.(field.map_or("nothing", |(tone, _)| class(*tone))) x=(percent((at as f64 + 0.05) * slot))
+                    width=(percent(slot * 0.9)) y=(y) height=(pixels(ROW - 4.0)) {
                     title { (said(&row.name, *day, field.map_or("nothing ran", |(_, text)| text))) }
                 }
             }
         }
     };
     let [first, last] = [days.first(), days.last()].map(|day| day.map(|day| long(*day)).unwrap_or_default());
-    let trouble = trouble(found.iter().copied());
+    let trouble = trouble(&found);
     let label = format!("Rows: {}, a column a day from {first} to {last}: {trouble}.", rows.len());
     let has_gap = found.len() < rows.len() * days.len();
     Some(Drawing {
         left: names(rows.iter().map(|row| row.name.as_str())),
-        plot: plot(least, HEAD + rows.len() as f64 * ROW, &label, &content),
-        legend: tones(found.into_iter(), has_gap),
+        plot: plot(least, HEAD + rows.len() as f64 * ROW, days.len() <= FEW, &label, &content),
+        legend: tones(found, has_gap),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::store::Cell;
 const COLOURS: usize = 6;
 /// The least width of the plot: a telephone's.
 const LEAST: f64 = 280.0;
-/// Beyond so many points they are drawn smaller.
+/// So many points are not drawn, and still say what they are.
 const MANY: usize = 70;
 
 pub(super) fn draw(unit: Unit, lines: &[Line], zone: Tz) -> Option<Drawing> {
@@ -41,14 +41,14 @@ pub(super) fn draw(unit: Unit, lines: &[Line], zone: Tz) -> Option<Drawing> {
         }
         @for (n, line) in lines.iter().enumerate() {
             @for (time, value) in finite(line) {
-                circle.point.(colour(n)) cx=(percent(across(time))) cy=(pixels(TOP + up(value)))
-                    r=(if line.points.len() > MANY { "1.5" } else { "3" }) { title { (said(line, time, value, unit, zone)) } }
+                circle.point.dense[line.points.len() > MANY].(colour(n)) cx=(percent(across(time)))
+                    cy=(pixels(TOP + up(value))) r="3" { title { (said(line, time, value, unit, zone)) } }
             }
         }
     };
     let label = summary(lines, unit, zone, (first, last));
     let legend = html! { ul.legend { @for (n, line) in lines.iter().enumerate() { (key(n, &line.name)) } } };
-    Some(Drawing { left, plot: plot(LEAST, TOP + HEIGHT + BOTTOM, &label, &content), legend })
+    Some(Drawing { left, plot: plot(LEAST, TOP + HEIGHT + BOTTOM, false, &label, &content), legend })
 }
 
 fn finite(line: &Line) -> impl Iterator<Item = (DateTime<Utc>, f64)> {

@@ -117,8 +117,10 @@ pub(super) fn times(from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz, most: i64)
 /// Beginnings of days.
 fn days(from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz, most: i64) -> Vec<(DateTime<Utc>, String)> {
     let span = (to - from).num_days();
-    let step = usize::try_from(span / most + 1).unwrap_or(usize::MAX);
-    let label = |day: NaiveDate| if span > 300 { day.format("%b %Y").to_string() } else { short(day) };
+    let is_long = span > 300;
+    // A month with its year is a longer label.
+    let step = usize::try_from(span / if is_long { (most - 2).max(1) } else { most } + 1).unwrap_or(usize::MAX);
+    let label = |day: NaiveDate| if is_long { day.format("%b %Y").to_string() } else { short(day) };
     let first = from.with_timezone(&zone).date_naive();
     first
         .iter_days()
@@ -193,7 +195,7 @@ mod tests {
     fn hours_are_those_of_the_clocks_on_the_wall() {
         let shown = |from: &str, to: &str, zone| {
             let ticks = times(from.parse().unwrap(), to.parse().unwrap(), zone, 9);
-            ticks.into_iter().map(|(share, label)| format!("{:.3} {label}", share)).collect::<Vec<_>>().join(", ")
+            ticks.into_iter().map(|(share, label)| format!("{share:.3} {label}")).collect::<Vec<_>>().join(", ")
         };
         assert_eq!(
             shown("2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z", UTC),
