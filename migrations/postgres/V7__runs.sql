@@ -1,5 +1,6 @@
 -- What the reports mean is written once, here; docs/REPORTS.md explains it. A run is good when its result is Success or
 -- Warning; what still runs counts in no rate; a day is a UTC day, and a session belongs to the day on which it started.
+-- Stretches of time are written in hours: a day may have 23 or 25 where the client is.
 
 -- The moment that counts as now.
 create view report_clock as
@@ -200,10 +201,10 @@ left join (
     count(*) filter (where w.in_30d and w.result in ('Success', 'Warning')) as good_30d,
     count(*) filter (where w.in_30d and w.result in ('Success', 'Warning') and w.is_retry and w.result_before = 'Failed') as recovered_30d
   from (
-    select e.job_uid, e.result, e.is_retry, e.creation_time >= (select as_of from report_clock) - interval '7 days' as in_7d, e.creation_time >= (select as_of from report_clock) - interval '30 days' as in_30d,
+    select e.job_uid, e.result, e.is_retry, e.creation_time >= (select as_of from report_clock) - interval '168 hours' as in_7d, e.creation_time >= (select as_of from report_clock) - interval '720 hours' as in_30d,
       lag(e.result) over (partition by e.job_uid order by e.creation_time, e.uid) as result_before
     from ended_runs e
-    where e.creation_time >= (select as_of from report_clock) - interval '32 days'
+    where e.creation_time >= (select as_of from report_clock) - interval '768 hours'
   ) w
   group by w.job_uid
 ) r on r.job_uid = s.job_uid
@@ -213,7 +214,7 @@ left join (
     select e.job_uid, e.duration_seconds, row_number() over (partition by e.job_uid order by e.duration_seconds, e.uid) as place,
       count(*) over (partition by e.job_uid) as runs
     from ended_runs e
-    where e.creation_time >= (select as_of from report_clock) - interval '30 days'
+    where e.creation_time >= (select as_of from report_clock) - interval '720 hours'
   ) w
   where w.place = (w.runs + 1) / 2
 ) m on m.job_uid = s.job_uid;
@@ -326,7 +327,7 @@ from (
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -339,7 +340,7 @@ left join jobs j on j.uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -352,8 +353,8 @@ left join jobs j on j.uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -366,8 +367,8 @@ left join job_families j on j.job_uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -392,7 +393,7 @@ left join job_families j on j.job_uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_sessions x where x.policy_uid = s.policy_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_sessions x where x.policy_uid = s.policy_uid and x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -405,8 +406,8 @@ left join cdp_policies j on j.uid = s.policy_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds

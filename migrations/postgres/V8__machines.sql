@@ -212,7 +212,7 @@ from (
         ((x.end_time is null or x.state not in ('Completed')) or x.result in ('Success', 'Warning')) as covers,
         case when x.end_time is not null and x.state in ('Completed') then x.end_time else (select as_of from report_clock) end as covered_until
       from cdp_replica_task_sessions x
-      where x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.policy_uid is not null and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+      where x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.policy_uid is not null and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
     ) t
   ) t
 ) g

@@ -148,7 +148,7 @@ cross join lateral (
         max(e.next_end - e.end_time) filter (where e.next_end >= y.starts) as longest,
         sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone 'UTC')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone 'UTC')::date)) filter (where e.end_time is not null) as days_within
       from (
-        select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '30 days') as counts
+        select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '720 hours') as counts
         from (select case when (select count(*) from report_settings) > 1 then coalesce((
       select s.rpo_hours from (
         select * from (select t.end_time, (select f.family_uid from job_families f where f.job_uid = t.job_uid) as family_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < y.ends order by t.end_time desc limit 1) a0
