@@ -125,7 +125,7 @@ left join jobs j on j.uid = s.job_uid
 left join backup_servers b on b.uid = s.backup_server_uid
 cross join lateral (
   select count(*) as task_count, count(*) filter (where u.result = 'Warning') as task_warning_count,
-    count(*) filter (where u.result = 'Failed') as task_failed_count, least(sum(u.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes
+    count(*) filter (where u.result = 'Failed') as task_failed_count, case when count(u.total_size_bytes) > 0 then least(sum(u.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes
   from (
     select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
@@ -152,7 +152,7 @@ left join jobs j on j.uid = s.job_uid
 left join backup_servers b on b.uid = s.backup_server_uid
 cross join lateral (
   select count(*) as task_count, count(*) filter (where u.result = 'Warning') as task_warning_count,
-    count(*) filter (where u.result = 'Failed') as task_failed_count, least(sum(u.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes
+    count(*) filter (where u.result = 'Failed') as task_failed_count, case when count(u.total_size_bytes) > 0 then least(sum(u.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes
   from (
     select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u

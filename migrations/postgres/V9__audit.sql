@@ -63,14 +63,14 @@ from (
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'BackupTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from backup_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
@@ -98,7 +98,7 @@ from (
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'CdpReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from cdp_replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid

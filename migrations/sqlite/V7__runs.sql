@@ -167,7 +167,7 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
           select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
         ), '9999')
   ) u) as task_failed_count,
-  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) else 9223372036854775807 end from (
+  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
     select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
     select x.result, x.total_size_bytes from jobs c
@@ -199,7 +199,7 @@ select 'ReplicaJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.
   (select count(*) filter (where u.result = 'Failed') from (
     select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_failed_count,
-  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) else 9223372036854775807 end from (
+  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
     select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as total_size_bytes
 from replica_job_sessions s

@@ -69,7 +69,7 @@ from (
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'BackupTaskSession' as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) else 9223372036854775807 end as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) when count(s.total_size_bytes) > 0 then 9223372036854775807 end as total_size_bytes,
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
@@ -78,7 +78,7 @@ from (
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'ReplicaTaskSession' as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) else 9223372036854775807 end as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) when count(s.total_size_bytes) > 0 then 9223372036854775807 end as total_size_bytes,
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
@@ -114,7 +114,7 @@ from (
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'CdpReplicaTaskSession' as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) else 9223372036854775807 end as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) when count(s.total_size_bytes) > 0 then 9223372036854775807 end as total_size_bytes,
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
