@@ -105,12 +105,12 @@ create view ended_runs as
 select 'BackupJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
   case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end as duration_seconds
 from backup_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
 union all
 select 'ReplicaJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
   case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end as duration_seconds
 from replica_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
 -- A worker's tasks count for the run of its job that began last before it.
 create view job_runs as
@@ -229,7 +229,7 @@ select u.day, f.family_uid as job_uid, f.family_name as job_name, f.backup_serve
   sum(u.tasks_good)::bigint as tasks_good, sum(u.tasks_failed)::bigint as tasks_failed
 from (
   select (s.creation_time at time zone 'UTC')::date as day, s.uid, s.job_uid, s.creation_time, s.result, s.is_retry,
-    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
+    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
     t.tasks_good as tasks_good, t.tasks_failed as tasks_failed
   from backup_job_sessions s cross join lateral (
     select count(*) filter (where x.result in ('Success', 'Warning')) as tasks_good, count(*) filter (where x.result = 'Failed') as tasks_failed
@@ -238,7 +238,7 @@ from (
   where s.job_uid is not null
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.uid, s.job_uid, s.creation_time, s.result, s.is_retry,
-    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
+    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
     t.tasks_good as tasks_good, t.tasks_failed as tasks_failed
   from replica_job_sessions s cross join lateral (
     select count(*) filter (where x.result in ('Success', 'Warning')) as tasks_good, count(*) filter (where x.result = 'Failed') as tasks_failed

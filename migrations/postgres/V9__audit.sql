@@ -51,14 +51,14 @@ from (
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
-  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaJobSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
-  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'BackupTaskSession'::text as kind, count(*) as runs,

@@ -115,13 +115,13 @@ select 'BackupJobSession' as kind, s.uid, s.job_uid, s.backup_server_uid, s.crea
   max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) as duration_seconds
 from backup_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
 union all
 select 'ReplicaJobSession' as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
   max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) as duration_seconds
 from replica_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
 -- A worker's tasks count for the run of its job that began last before it.
 create view job_runs as
@@ -280,13 +280,13 @@ select u.day, f.family_uid as job_uid, f.family_name as job_name, f.backup_serve
   sum(u.tasks_good) as tasks_good, sum(u.tasks_failed) as tasks_failed
 from (
   select substr(s.creation_time, 1, 10) as day, s.uid, s.job_uid, s.creation_time, s.result, s.is_retry,
-    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
+    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
     (select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning')) as tasks_good, (select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed') as tasks_failed
   from backup_job_sessions s 
   where s.job_uid is not null
   union all
   select substr(s.creation_time, 1, 10) as day, s.uid, s.job_uid, s.creation_time, s.result, s.is_retry,
-    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
+    (s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as is_run,
     (select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning')) as tasks_good, (select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed') as tasks_failed
   from replica_job_sessions s 
   where s.job_uid is not null
