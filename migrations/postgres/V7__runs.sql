@@ -127,9 +127,9 @@ cross join lateral (
   select count(*) as task_count, count(*) filter (where u.result = 'Warning') as task_warning_count,
     count(*) filter (where u.result = 'Failed') as task_failed_count, case when count(u.total_size_bytes) > 0 then least(sum(u.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes
   from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
@@ -154,7 +154,7 @@ cross join lateral (
   select count(*) as task_count, count(*) filter (where u.result = 'Warning') as task_warning_count,
     count(*) filter (where u.result = 'Failed') as task_failed_count, case when count(u.total_size_bytes) > 0 then least(sum(u.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes
   from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u
 ) t
 where coalesce(s.job_type, j.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');

@@ -132,9 +132,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running, coalesce(s.is_retry, 0) as is_retry, s.result, s.failure_message as message,
   (select count(*) from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
@@ -144,9 +144,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
         ), '9999')
   ) u) as task_count,
   (select count(*) filter (where u.result = 'Warning') from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
@@ -156,9 +156,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
         ), '9999')
   ) u) as task_warning_count,
   (select count(*) filter (where u.result = 'Failed') from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
@@ -168,9 +168,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
         ), '9999')
   ) u) as task_failed_count,
   (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
@@ -191,16 +191,16 @@ select 'ReplicaJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running, coalesce(s.is_retry, 0) as is_retry, s.result, s.failure_message as message,
   (select count(*) from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_count,
   (select count(*) filter (where u.result = 'Warning') from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_warning_count,
   (select count(*) filter (where u.result = 'Failed') from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_failed_count,
   (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as total_size_bytes
 from replica_job_sessions s
 left join jobs j on j.uid = s.job_uid
