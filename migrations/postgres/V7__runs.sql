@@ -112,7 +112,7 @@ select 'ReplicaJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid,
 from replica_job_sessions s
 where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
--- A worker's tasks count for the run of its job that began last before it.
+-- A worker's tasks count for the run that began last before it, of all jobs that have or had the name of its job.
 create view job_runs as
 select 'BackupJobSession'::text as kind, s.uid as session_uid, s.job_uid, coalesce(j.name, s.job_name) as job_name,
   coalesce(s.job_type, j.job_type) as job_type, s.backup_server_uid, b.name as backup_server_name,
@@ -135,7 +135,9 @@ cross join lateral (
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and split_part(c.name, '\', 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), 'infinity')
   ) u
 ) t

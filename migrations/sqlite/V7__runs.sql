@@ -123,7 +123,7 @@ select 'ReplicaJobSession' as kind, s.uid, s.job_uid, s.backup_server_uid, s.cre
 from replica_job_sessions s
 where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
--- A worker's tasks count for the run of its job that began last before it.
+-- A worker's tasks count for the run that began last before it, of all jobs that have or had the name of its job.
 create view job_runs as
 select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.name, s.job_name) as job_name,
   coalesce(s.job_type, j.job_type) as job_type, s.backup_server_uid, b.name as backup_server_name,
@@ -140,7 +140,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as task_count,
   (select count(*) filter (where u.result = 'Warning') from (
@@ -152,7 +154,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as task_warning_count,
   (select count(*) filter (where u.result = 'Failed') from (
@@ -164,7 +168,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as task_failed_count,
   (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
@@ -176,7 +182,9 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as total_size_bytes
 from backup_job_sessions s
