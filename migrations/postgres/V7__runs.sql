@@ -290,14 +290,14 @@ where s.end_time is not null and s.state in ('Completed') and s.result in ('Fail
 union all
 select 'RestoreSession'::text as kind, s.uid, s.end_time, s.result, b.name as backup_server_name, null::text as job_name, s.vm_display_name as vm_display_name,
   s.failure_message as reason, s.reason_group,
-  exists (select 1 from restore_sessions x where x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.creation_time > s.creation_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
+  exists (select 1 from restore_sessions x where x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time > s.end_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
 from restore_sessions s
 left join backup_servers b on b.uid = s.backup_server_uid
 where s.end_time is not null and s.state in ('Stopped') and s.result in ('Failed', 'Warning')
 union all
 select 'CloudFailoverSession'::text as kind, s.uid, s.end_time, s.result, b.name as backup_server_name, coalesce(s.cloud_failover_plan_name, s.name) as job_name, null::text as vm_display_name,
   s.failure_message as reason, s.reason_group,
-  exists (select 1 from cloud_failover_sessions x where coalesce(x.cloud_failover_plan_name, x.name) = coalesce(s.cloud_failover_plan_name, s.name) and x.backup_server_uid = s.backup_server_uid and x.creation_time > s.creation_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
+  exists (select 1 from cloud_failover_sessions x where coalesce(x.cloud_failover_plan_name, x.name) = coalesce(s.cloud_failover_plan_name, s.name) and x.backup_server_uid = s.backup_server_uid and x.end_time > s.end_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
 from cloud_failover_sessions s
 left join backup_servers b on b.uid = s.backup_server_uid
 where s.end_time is not null and s.state in ('Stopped') and s.result in ('Failed', 'Warning')
