@@ -22,11 +22,12 @@ pub mod init;
 mod main;
 mod migrate;
 mod rejects;
-mod report;
+pub mod report;
 pub mod schema;
 pub mod simulate;
 mod status;
 mod sync;
+mod terminal;
 pub mod verify;
 mod work;
 
@@ -42,6 +43,7 @@ Examples:
   vemsync run                              the daemon
   vemsync backfill --since 2025-01-01      older history, beside the daemon
   vemsync verify                           is everything here that is there?
+  vemsync report                           the reports; vemsync report overview is the morning page
   vemsync sync --url https://em.example:9398 --username 'EXAMPLE\\svc-vemsync' --password-file em.password
 
 Settings come from vemsync.toml, then the environment, then flags; the last one wins.
@@ -84,6 +86,9 @@ pub enum Command {
     Failover(failover::FailoverCommand),
     /// Show how far the sync is, per Enterprise Manager, session type and backup server
     Status(StatusArgs),
+    /// Answer a question about backups from what is stored, as a table, CSV, JSON or HTML
+    #[command(after_help = crate::report::names::list())]
+    Report(report::ReportArgs),
     /// Look at records that could not be stored, or try them again
     #[command(subcommand)]
     Rejects(RejectsCommand),
@@ -260,7 +265,7 @@ impl Command {
     pub fn need(&self) -> Need {
         match self {
             Self::Demo | Self::Init(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
-            Self::Status(_) | Self::Rejects(_) | Self::Migrate(_) | Self::Grant(_) => Need::Database,
+            Self::Status(_) | Self::Report(_) | Self::Rejects(_) | Self::Migrate(_) | Self::Grant(_) => Need::Database,
             Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) | Self::Failover(_) => {
                 Need::Manager
             }

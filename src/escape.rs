@@ -31,8 +31,15 @@ fn is_unsafe(c: char) -> bool {
 /// JSON in which such characters are written as escapes, which stand for the same text.
 #[must_use]
 pub fn json(text: &str) -> String {
-    let escaped = |c: char| if c != '\n' && is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    text.chars().map(escaped).collect()
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && is_unsafe(c) {
+            write!(escaped, "\\u{:04x}", u32::from(c)).expect("a String takes every write");
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// An error and its causes on one line that is safe to print. A cause that the text before it quotes already is not

@@ -6,9 +6,46 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use crate::store::Cell;
+use crate::config::Problem;
+use crate::store::{self, Cell};
 
+mod ask;
+mod column;
+mod failovers;
+mod failures;
+mod find;
+pub mod form;
+mod fresh;
+mod growth;
+mod job;
+mod jobs;
+mod monthly;
+pub mod names;
+mod overview;
+mod period;
+mod request;
+mod restores;
+mod rpo;
+mod runs;
 pub mod views;
+mod vm;
+mod window;
+
+pub use request::{Asked, Request};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be made of what was asked for.
+    #[error(transparent)]
+    Request(#[from] Problem),
+    /// Nothing was read yet.
+    #[error("the database holds no session yet: run `vemsync sync` first, or `vemsync demo` to try it")]
+    Empty,
+    /// The database cannot be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
 
 /// An answer, in whatever form it will be shown.
 #[derive(Debug, Clone)]

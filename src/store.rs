@@ -26,6 +26,7 @@ mod migrate;
 mod operation;
 mod postgres;
 mod read;
+mod reader;
 mod report;
 mod sql;
 mod sqlite;
@@ -367,6 +368,15 @@ pub enum Schema {
 /// If it cannot be reached, or holds the schema of a newer program.
 pub async fn connect(url: &str, schema: Schema) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(SqlStore::connect(url, schema).await?))
+}
+
+/// Opens a database by its URL for reading its views. Nothing is written, not even the schema: an account that may only
+/// read is enough, and a SQLite file in a folder that is closed for writing.
+///
+/// # Errors
+/// If it cannot be reached, or is not up to date.
+pub async fn connect_views(url: &str) -> Result<Arc<dyn Views>> {
+    Ok(Arc::new(reader::open(url).await?))
 }
 
 /// The migrations that a database lacks. Nothing is applied, and no database is made.

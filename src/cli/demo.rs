@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, print, report, work};
+use super::{Exit, print, terminal, work};
 use crate::config::{Backend, ManagerSettings, Settings};
 use crate::em::{Client, Limits};
 use crate::simulator::{self, FleetOptions, Simulator, World};
@@ -64,7 +64,7 @@ fn write(
     status: &[ManagerStatus],
     begun: Instant,
 ) -> io::Result<()> {
-    let mut table = report::table(["KIND", "ROWS", "NEW", "CHANGED"]);
+    let mut table = terminal::table(["KIND", "ROWS", "NEW", "CHANGED"]);
     let (mut new, mut changed) = (0, 0);
     for outcome in &summary.kinds {
         let rows = status
@@ -79,7 +79,7 @@ fn write(
         let [inserted, updated] = counts;
         table.add_row([outcome.kind.to_owned(), rows, inserted, updated]);
     }
-    report::align_right(&mut table, 1..=3);
+    terminal::align_right(&mut table, 1..=3);
     writeln!(out, "{}\n", table.trim_fmt())?;
     let found =
         if new + changed == 0 { "nothing new since the last run".to_owned() } else { format!("{new} rows added") };

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cli, Command, Exit, check, complain, demo, failover, grant, init, migrate, print, rejects, schema, simulate,
-    status, sync, verify, work,
+    Cli, Command, Exit, check, complain, demo, failover, grant, init, migrate, print, rejects, report, schema,
+    simulate, status, sync, verify, work,
 };
 use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
 use crate::daemon::{self, Daemon};
@@ -91,6 +91,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(&load(&overrides, need)?, args).await,
         Command::Failover(command) => failover::run(&load(&overrides, need)?, command).await,
         Command::Status(args) => status::run(&load(&overrides, need)?, args).await,
+        Command::Report(args) => report::run(&load(&overrides, need)?, args).await,
         Command::Rejects(command) => rejects::run(&load(&overrides, need)?, command).await,
         Command::Migrate(args) => migrate::run(&load(&overrides, need)?, args).await,
         Command::Grant(args) => grant::run(&load(&overrides, need)?, args).await,

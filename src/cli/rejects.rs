@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, RejectsCommand, complain, print, report, work};
+use super::{Exit, RejectsCommand, complain, print, terminal, work};
 use crate::config::Settings;
 use crate::decode::{Decoded, decode};
 use crate::escape;
@@ -33,7 +33,7 @@ fn list(rejects: &[RejectRow]) -> anyhow::Result<Exit> {
         if rejects.is_empty() {
             return writeln!(out, "No record was rejected.");
         }
-        let mut table = report::table(["ID", "MANAGER", "KIND", "UID", "REASON", "LAST SEEN", "TIMES"]);
+        let mut table = terminal::table(["ID", "MANAGER", "KIND", "UID", "REASON", "LAST SEEN", "TIMES"]);
         for reject in rejects {
             table.add_row([
                 reject.id.to_string(),
@@ -41,7 +41,7 @@ fn list(rejects: &[RejectRow]) -> anyhow::Result<Exit> {
                 reject.kind.clone(),
                 escape::control(reject.uid.as_deref().unwrap_or("-")).into_owned(),
                 escape::control(&reject.reason).into_owned(),
-                report::time(reject.last_seen_at),
+                terminal::time(reject.last_seen_at),
                 reject.times.to_string(),
             ]);
         }
@@ -57,7 +57,7 @@ fn show(rejects: &[RejectRow], id: i64) -> anyhow::Result<Exit> {
     };
     print(|out| {
         writeln!(out, "{} of {}: {}", reject.kind, reject.manager, escape::control(&reject.reason))?;
-        let (first, last) = (report::time(reject.first_seen_at), report::time(reject.last_seen_at));
+        let (first, last) = (terminal::time(reject.first_seen_at), terminal::time(reject.last_seen_at));
         writeln!(out, "seen {} times, from {first} to {last}\n", reject.times)?;
         let lines = reject.raw.split('\n').map(escape::control);
         lines.into_iter().try_for_each(|line| writeln!(out, "{line}"))

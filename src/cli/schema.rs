@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use comfy_table::Table;
 
-use super::report;
+use super::terminal;
 use crate::config::{self, Place, Problem};
 use crate::kind::{Column, SessionKind, Source, Ty};
 use crate::kinds::KINDS;
@@ -48,7 +48,7 @@ const OWN: [(&str, Ty, &str); 5] = [
 ];
 
 fn write_list(out: &mut dyn Write) -> io::Result<()> {
-    let mut table = report::table(["KIND", "TABLE", "COLUMNS"]);
+    let mut table = terminal::table(["KIND", "TABLE", "COLUMNS"]);
     for kind in KINDS {
         table.add_row([kind.name, kind.table, &(kind.columns.len() + OWN.len()).to_string()]);
     }
@@ -79,7 +79,7 @@ fn write_columns(kind: &SessionKind, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn columns_table() -> Table {
-    report::table(["COLUMN", "POSTGRES", "SQLITE", "FROM"])
+    terminal::table(["COLUMN", "POSTGRES", "SQLITE", "FROM"])
 }
 
 fn add(table: &mut Table, name: &str, ty: Ty, origin: &str) {

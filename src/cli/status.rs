@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Exit, StatusArgs, print, report, work};
+use super::{Exit, StatusArgs, print, terminal, work};
 use crate::config::Settings;
 use crate::escape;
 use crate::store::{ManagerStatus, Schema, StreamStatus};
@@ -45,14 +45,14 @@ fn write_text(
         writeln!(out, "{} at {} (API {version})", manager.name, manager.base_url)?;
         writeln!(out, "{}", writer(manager, now))?;
         if let Some(went_back_at) = manager.went_back_at {
-            let at = report::time(went_back_at);
+            let at = terminal::time(went_back_at);
             writeln!(
                 out,
                 "it showed older data than before on {at}, as after a restore; everything is read again since"
             )?;
         }
         writeln!(out)?;
-        let mut kinds = report::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "LAST SWEEP", "OUTCOME"]);
+        let mut kinds = terminal::table(["KIND", "ROWS", "OPEN", "REJECTS", "LAST PASS", "LAST SWEEP", "OUTCOME"]);
         for kind in &manager.kinds {
             let mut outcome = match &kind.last_outcome {
                 Some(outcome) => outcome.clone(),
@@ -60,25 +60,25 @@ fn write_text(
                 None => "not finished yet".to_owned(),
             };
             if let Some(reached) = kind.backfill_reached {
-                outcome = format!("{outcome}; history is read back to {}", report::time(reached));
+                outcome = format!("{outcome}; history is read back to {}", terminal::time(reached));
             }
             if kind.mended > 0 {
                 outcome = format!("{outcome}; sweeps mended {} rows", kind.mended);
             }
             if let Some(error) = &kind.last_error {
-                outcome = format!("{outcome}: {}", report::shortened(&escape::control(error)));
+                outcome = format!("{outcome}: {}", terminal::shortened(&escape::control(error)));
             }
             kinds.add_row([
                 kind.kind.to_owned(),
                 kind.rows.to_string(),
                 kind.open.to_string(),
                 kind.rejects.to_string(),
-                report::maybe_time(kind.last_pass_at),
-                report::maybe_time(kind.last_sweep_at),
+                terminal::maybe_time(kind.last_pass_at),
+                terminal::maybe_time(kind.last_sweep_at),
                 outcome,
             ]);
         }
-        report::align_right(&mut kinds, 1..=3);
+        terminal::align_right(&mut kinds, 1..=3);
         writeln!(out, "{}\n", kinds.trim_fmt())?;
         write_streams(out, manager, overlap)?;
     }
@@ -89,7 +89,7 @@ fn writer(manager: &ManagerStatus, now: DateTime<Utc>) -> String {
     match &manager.lease {
         None => "nobody has written yet".to_owned(),
         Some(lease) => {
-            let (holder, until) = (escape::control(&lease.holder), report::time(lease.expires_at));
+            let (holder, until) = (escape::control(&lease.holder), terminal::time(lease.expires_at));
             if lease.expires_at > now {
                 format!("{holder} writes, until {until} or longer")
             } else {
@@ -100,7 +100,7 @@ fn writer(manager: &ManagerStatus, now: DateTime<Utc>) -> String {
 }
 
 fn write_streams(out: &mut dyn Write, manager: &ManagerStatus, overlap: TimeDelta) -> io::Result<()> {
-    let mut streams = report::table(["SERVER", "KIND", "CREATION MARK", "END MARK", "READ UP TO", ""]);
+    let mut streams = terminal::table(["SERVER", "KIND", "CREATION MARK", "END MARK", "READ UP TO", ""]);
     for kind in &manager.kinds {
         for stream in &kind.streams {
             let name = match &stream.backup_server_name {
@@ -111,9 +111,9 @@ fn write_streams(out: &mut dyn Write, manager: &ManagerStatus, overlap: TimeDelt
             streams.add_row([
                 name,
                 kind.kind.to_owned(),
-                report::maybe_time(stream.creation_mark),
-                report::maybe_time(stream.end_mark),
-                report::time(stream.scanned_at),
+                terminal::maybe_time(stream.creation_mark),
+                terminal::maybe_time(stream.end_mark),
+                terminal::time(stream.scanned_at),
                 remark(stream, overlap, kind.backfill_reached.is_some()),
             ]);
         }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::backfill::BackfillArgs;
-use super::{Exit, complain, print, report, work};
+use super::{Exit, complain, print, terminal, work};
 use crate::config::{ManagerSettings, Problems, Settings};
 use crate::escape;
 use crate::lifecycle::Signals;
@@ -92,7 +92,13 @@ async fn history(
     let outcome = if args.dry_run {
         syncer.count(range, options).await.map(|counts| {
             let shown = print(|out| {
-                writeln!(out, "{}: rows from {} to {}", manager.name, report::time(range.since), report::time(until))?;
+                writeln!(
+                    out,
+                    "{}: rows from {} to {}",
+                    manager.name,
+                    terminal::time(range.since),
+                    terminal::time(until)
+                )?;
                 for (kind, rows) in &counts {
                     writeln!(out, "  {kind:<24} {rows:>10}")?;
                 }
@@ -142,14 +148,14 @@ pub(super) fn worse(a: Exit, b: Exit) -> Exit {
 }
 
 pub(super) fn write_summary(out: &mut dyn Write, name: &str, summary: &Summary, begun: Instant) -> io::Result<()> {
-    let mut table = report::table(["KIND", "READ", "NEW", "CHANGED", "REJECTED", ""]);
+    let mut table = terminal::table(["KIND", "READ", "NEW", "CHANGED", "REJECTED", ""]);
     for outcome in &summary.kinds {
         let counts = outcome.counts;
         let row = [counts.read, counts.inserted, counts.updated, counts.rejected].map(|count| count.to_string());
         let [read, new, changed, rejected] = row;
         table.add_row([outcome.kind.to_owned(), read, new, changed, rejected, remark(outcome)]);
     }
-    report::align_right(&mut table, 1..=4);
+    terminal::align_right(&mut table, 1..=4);
     writeln!(out, "{}", table.trim_fmt())?;
     let total = |count: fn(&KindOutcome) -> u64| summary.kinds.iter().map(count).sum::<u64>();
     let (new, changed) = (total(|kind| kind.counts.inserted), total(|kind| kind.counts.updated));

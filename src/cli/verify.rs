@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Exit, backfill, complain, print, report, sync, work};
+use super::{Exit, backfill, complain, print, sync, terminal, work};
 use crate::config::{ManagerSettings, Place, Problem, Problems, Settings};
 use crate::escape;
 use crate::lifecycle::Signals;
@@ -201,11 +201,11 @@ fn kind_report(outcome: &SweepOutcome, server_name: impl Fn(Uuid) -> Option<Stri
 /// Days that are equal share one line a kind and server; days on which something differs have their own.
 fn write_text(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs) -> io::Result<()> {
     let head = ["KIND", "SERVER", "DAY", "EQUAL", "MISSING HERE", "DIFFERENT", "MISSING THERE", "GONE THERE", ""];
-    let mut table = report::table(head);
+    let mut table = terminal::table(head);
     for kind in &manager.kinds {
         let remark = match (&kind.error, kind.finished_at, kind.compared_from) {
             _ if kind.is_unavailable => "unavailable".to_owned(),
-            (Some(error), _, _) => format!("FAILED: {}", report::shortened(error)),
+            (Some(error), _, _) => format!("FAILED: {}", terminal::shortened(error)),
             (None, None, None) => "DIFFERS: its history is not read yet; run `vemsync sync`".to_owned(),
             _ => String::new(),
         };
@@ -241,7 +241,7 @@ fn write_text(out: &mut dyn Write, manager: &ManagerReport, args: &VerifyArgs) -
             }
         }
     }
-    report::align_right(&mut table, 3..=7);
+    terminal::align_right(&mut table, 3..=7);
     writeln!(out, "{}", table.trim_fmt())?;
     write_remarks(out, manager, args)
 }

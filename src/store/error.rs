@@ -42,6 +42,23 @@ pub enum Error {
     /// Nothing can be written.
     #[error("the database is read-only: check the file's and the folder's rights, or the server's role")]
     ReadOnly(#[source] sqlx::Error),
+    /// The account lacks a right.
+    #[error("this account may not do that in the database: grant it the right")]
+    Forbidden(#[source] sqlx::Error),
+    /// A SQLite file without what was written last, which lies beside it where this account cannot use it.
+    #[error(
+        "{log} holds what was written last, and cannot be used here: let an account that may write in this folder run `vemsync status` once"
+    )]
+    Unmerged {
+        /// The log of writes.
+        log: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Someone wrote while it was read as a file to which nobody writes.
+    #[error("the database was written to while it was read: run it again")]
+    Disturbed,
     /// No room.
     #[error("the database's disk is full")]
     Full(#[source] sqlx::Error),
@@ -103,7 +120,8 @@ impl From<sqlx::Error> for Error {
             Some(Ok(11 | 26)) => Self::Corrupt(error),
             _ => match code.as_str() {
                 "55P03" | "57014" => Self::Locked(error),
-                "25006" | "42501" => Self::ReadOnly(error),
+                "25006" => Self::ReadOnly(error),
+                "42501" => Self::Forbidden(error),
                 "53100" => Self::Full(error),
                 "25P03" | "57P01" | "57P02" | "57P03" | "08006" | "08003" => {
                     Self::Unreachable { display: "the server is stopping or starting".to_owned(), source: error }

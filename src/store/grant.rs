@@ -64,7 +64,7 @@ async fn grant(conn: &mut PgConnection, role: &str) -> Result<Granted> {
         match conn.execute(AssertSqlSafe(statement.clone())).await.map_err(Error::from) {
             Ok(_) => {}
             // Only a superuser, or a role that may make roles, sets the defaults of another.
-            Err(Error::ReadOnly(_)) => left.push(statement),
+            Err(Error::Forbidden(_)) => left.push(statement),
             Err(error) => return Err(error),
         }
     }

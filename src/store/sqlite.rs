@@ -28,6 +28,11 @@ const CHUNK: usize = 128;
 pub(super) enum Use {
     Write,
     Read,
+    /// Reading alone, by an account that may have no right to write.
+    Look {
+        /// Nobody writes: no lock is needed.
+        still: bool,
+    },
 }
 
 /// The file that the URL's part after `sqlite:` names.
@@ -60,6 +65,7 @@ pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<
                 .pragma("journal_size_limit", "67108864"),
         ),
         Use::Read => (2, options.pragma("cache_size", "-4000").pragma("query_only", "on")),
+        Use::Look { still } => (1, options.pragma("cache_size", "-64000").read_only(true).immutable(still)),
     };
     let connect = SqlitePoolOptions::new()
         .max_connections(connections)

@@ -113,9 +113,14 @@ impl Select {
         self
     }
 
+    /// Names of the columns, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|(name, _)| *name).collect()
+    }
+
     fn sql(&self, dialect: Dialect) -> (String, Vec<Value>) {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        let mut sql = format!("select {} from {}", names.join(", "), self.view.name);
+        let mut sql = format!("select {} from {}", self.names().join(", "), self.view.name);
         let mut values = Vec::new();
         for (n, filter) in self.filters.iter().enumerate() {
             let (column, operator, cell) = match filter {
@@ -165,7 +170,7 @@ impl Views for SqlStore {
     }
 }
 
-async fn rows(tx: &mut Tx, select: &Select) -> Result<Vec<Vec<Cell>>> {
+pub(super) async fn rows(tx: &mut Tx, select: &Select) -> Result<Vec<Vec<Cell>>> {
     let (sql, values) = select.sql(tx.dialect());
     let rows = tx.query(&sql, values).await?;
     rows.iter().map(|row| select.columns.iter().enumerate().map(|(at, (_, ty))| row.cell(at, *ty)).collect()).collect()

@@ -14,6 +14,7 @@ mod histories;
 mod hostile;
 mod input;
 mod program;
+mod report;
 mod secrets;
 mod stores;
 mod support;

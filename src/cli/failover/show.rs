@@ -7,7 +7,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::{Report, live};
-use crate::cli::report as table;
+use crate::cli::terminal;
 use crate::em::Action;
 use crate::escape;
 use crate::failover::{Plan, Session, elapsed};
@@ -65,11 +65,11 @@ pub(super) fn list(out: &mut dyn Write, plans: &[Listed<'_>]) -> io::Result<()> 
     if plans.is_empty() {
         return writeln!(out, "The account sees no cloud failover plan.");
     }
-    let mut rows = table::table(["PLAN", "TENANT", "SERVER", "MACHINES", "LAST SESSION", "UID"]);
+    let mut rows = terminal::table(["PLAN", "TENANT", "SERVER", "MACHINES", "LAST SESSION", "UID"]);
     for listed in plans {
         let last = listed.last_session.map(|session| {
             let result = if session.is_stopped() { &session.result } else { &session.state };
-            format!("{} {}", table::maybe_time(session.creation_time), escape::control(result))
+            format!("{} {}", terminal::maybe_time(session.creation_time), escape::control(result))
         });
         rows.add_row([
             or_dash(Some(&listed.plan.name)),
@@ -80,7 +80,7 @@ pub(super) fn list(out: &mut dyn Write, plans: &[Listed<'_>]) -> io::Result<()> 
             listed.plan.uid.to_string(),
         ]);
     }
-    table::align_right(&mut rows, 3..=3);
+    terminal::align_right(&mut rows, 3..=3);
     writeln!(out, "{}", rows.trim_fmt())
 }
 
@@ -111,7 +111,7 @@ pub(super) fn plan(out: &mut dyn Write, shown: &Shown<'_>) -> io::Result<()> {
 /// A time in UTC, and as the clock on the wall here has it.
 fn both(time: DateTime<Utc>) -> String {
     let local = time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z");
-    format!("{} ({local} here)", table::time(time))
+    format!("{} ({local} here)", terminal::time(time))
 }
 
 pub(super) fn proposal(out: &mut dyn Write, proposal: &Proposal<'_>) -> io::Result<()> {
@@ -140,20 +140,20 @@ pub(super) fn operations(out: &mut dyn Write, operations: &[Operation]) -> io::R
     if operations.is_empty() {
         return writeln!(out, "No cloud failover action was sent through this database.");
     }
-    let mut rows = table::table(["ID", "WHEN", "ACTION", "PLAN", "STATE", "RESULT", "BY", "REASON"]);
+    let mut rows = terminal::table(["ID", "WHEN", "ACTION", "PLAN", "STATE", "RESULT", "BY", "REASON"]);
     for operation in operations {
         rows.add_row([
             operation.id.to_string(),
-            table::time(operation.requested_at),
+            terminal::time(operation.requested_at),
             operation.action.clone(),
             or_dash(Some(&operation.plan_name)),
             operation.state.name().to_owned(),
             or_dash(operation.result.as_deref()),
             or_dash(Some(&format!("{} on {}", operation.requested_by, operation.requested_on))),
-            table::shortened(&or_dash(Some(&operation.reason))),
+            terminal::shortened(&or_dash(Some(&operation.reason))),
         ]);
     }
-    table::align_right(&mut rows, 0..=0);
+    terminal::align_right(&mut rows, 0..=0);
     writeln!(out, "{}", rows.trim_fmt())
 }
 
@@ -171,7 +171,7 @@ pub(super) fn report(out: &mut dyn Write, report: &Report, candidates: &[Session
         escape::control(&operation.reason)
     )?;
     for event in &report.events {
-        let (time, state) = (table::time(event.observed_at), event.state.name());
+        let (time, state) = (terminal::time(event.observed_at), event.state.name());
         writeln!(out, "  {time}  {state:<9}  {}", escape::control(&event.what))?;
     }
     if let Some(session) = &report.session {
@@ -192,7 +192,7 @@ pub(super) fn report(out: &mut dyn Write, report: &Report, candidates: &[Session
 }
 
 fn machines(out: &mut dyn Write, session: &Session) -> io::Result<()> {
-    let mut rows = table::table(["MACHINE", "STATE", "RESULT", "TOOK", ""]);
+    let mut rows = terminal::table(["MACHINE", "STATE", "RESULT", "TOOK", ""]);
     for vm in &session.vms {
         let took = vm.end_time.map(|end| live::short(elapsed(vm.creation_time, Some(end), end)));
         rows.add_row([
@@ -206,7 +206,7 @@ fn machines(out: &mut dyn Write, session: &Session) -> io::Result<()> {
     if session.vms.is_empty() {
         return Ok(());
     }
-    table::align_right(&mut rows, 3..=3);
+    terminal::align_right(&mut rows, 3..=3);
     writeln!(out, "{}", rows.trim_fmt())
 }
 
@@ -228,7 +228,7 @@ fn unknown(out: &mut dyn Write, operation: &Operation, candidates: &[Session]) -
         several => {
             writeln!(out, "These sessions may have come of it:")?;
             for session in several {
-                let started = table::maybe_time(session.creation_time);
+                let started = terminal::maybe_time(session.creation_time);
                 writeln!(out, "  {}  {started}  {}", session.uid, escape::control(&session.state))?;
             }
         }

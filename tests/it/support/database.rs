@@ -126,6 +126,8 @@ impl Database {
         } else {
             let mut conn = SqliteConnection::connect(&self.url).await.expect("a connection");
             sql.execute(&mut conn).await.expect("a statement");
+            // A connection that is only dropped merges its log some time later.
+            conn.close().await.expect("an end");
         }
     }
 }
