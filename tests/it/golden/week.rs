@@ -149,16 +149,16 @@ fn policies(s: &mut Story) {
 
 fn restores(s: &mut Story) {
     s.restore("x1", ("RestoreVm", "web"), "2026-03-28 08:00:00.75", mins(30) - TimeDelta::milliseconds(500), Success);
-    s.from_point("point of web", "web@2026-03-27 22:20:00");
+    s.point("point of web", "web@2026-03-27 22:20:00");
     // From 01:50 to 03:20 by the clocks of Berlin.
     s.restore("x2", ("FileLevelRestore", "files"), "2026-03-29 00:50", mins(30), Success);
-    s.from_point("point of files", "files@2026-03-22 01:00:00.1234567");
+    s.point("point of files", "files@2026-03-22 01:00:00.1234567");
     // One fails while another of the same machine, begun before it, goes on and is good.
     s.restore("x3", ("FileLevelRestore", "db"), "2026-03-30 10:00", mins(1), Failed).because("mount failed");
-    s.from_point("point of db", "db (imported)");
+    s.point("point of db", "db (imported)");
     s.restore("x4", ("RestoreVm", "db"), "2026-03-30 09:50", mins(50), Success);
     s.restore("x5", ("FileLevelRestore", "web"), "2026-03-31 11:30", Running, NoResult);
-    s.from_point("later point of web", "web@2026-03-29 01:30:00");
+    s.point("later point of web", "web@2026-03-29 01:30:00");
 }
 
 fn failovers(s: &mut Story) {
