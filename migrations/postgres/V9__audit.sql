@@ -3,31 +3,27 @@
 -- A restore point is named after its machine and its time, with or without a fraction of a second; a name that is not
 -- gives no time.
 create view restore_audit as
-select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, s.restore_point_time,
-  case when s.start_time < s.restore_point_time then 0 else floor(extract(epoch from s.start_time - s.restore_point_time))::bigint end as restore_point_age_seconds,
-  s.start_time, s.end_time, s.duration_seconds, s.result, s.message, b.name as backup_server_name
-from (
-  select s.*,
-    case when s.is_time and (make_date(s.named[1]::int, s.named[2]::int, 1) + s.named[3]::int - 1)::text = s.named[1] || '-' || s.named[2] || '-' || s.named[3]
-      then (make_date(s.named[1]::int, s.named[2]::int, 1) + s.named[3]::int - 1 + make_time(s.named[4]::int, s.named[5]::int, s.named[6]::int)) at time zone 'UTC'
-        + coalesce(rpad(left(s.named[7], 6), 6, '0')::bigint, 0) * interval '1 microsecond' end as restore_point_time
-  from (
-    select s.*,
-      coalesce(s.named[1] >= '0001' and s.named[2] between '01' and '12' and s.named[3] between '01' and '31'
-        and s.named[4] <= '23' and s.named[5] <= '59' and s.named[6] <= '59', false) as is_time
-    from (
-      select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, s.creation_time as start_time, s.end_time,
-        case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
-        s.result, s.failure_message as message, s.backup_server_uid,
-        regexp_match(s.vm_restore_point_name, '@([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$') as named
-      from restore_sessions s
-      -- The fence keeps what it costs to once a row.
-      offset 0
-    ) s
-    offset 0
-  ) s
-  offset 0
-) s
+select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, p.restore_point_time,
+  case when s.creation_time < p.restore_point_time then 0 else floor(extract(epoch from s.creation_time - p.restore_point_time))::bigint end as restore_point_age_seconds,
+  s.creation_time as start_time, s.end_time,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
+  s.result, s.failure_message as message, b.name as backup_server_name
+from restore_sessions s
+-- The fences keep what it costs to once a row.
+cross join lateral (
+  select regexp_match(s.vm_restore_point_name, '@([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$') as part offset 0
+) n
+cross join lateral (
+  select case when n.part[1] >= '0001' and n.part[2] between '01' and '12' and n.part[3] between '01' and '31'
+    and n.part[4] <= '23' and n.part[5] <= '59' and n.part[6] <= '59'
+    then make_date(n.part[1]::int, n.part[2]::int, 1) + n.part[3]::int - 1 end as day offset 0
+) d
+cross join lateral (
+  -- A 30th of February has become a day of March.
+  select case when extract(month from d.day) = n.part[2]::int
+    then (d.day + make_time(n.part[4]::int, n.part[5]::int, n.part[6]::int)) at time zone 'UTC'
+      + coalesce(rpad(left(n.part[7], 6), 6, '0')::bigint, 0) * interval '1 microsecond' end as restore_point_time offset 0
+) p
 left join backup_servers b on b.uid = s.backup_server_uid;
 
 -- As before, with durations that are never negative.
