@@ -51,26 +51,26 @@ from (
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
-  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaJobSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
-  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'BackupTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from backup_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
@@ -98,7 +98,7 @@ from (
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'CdpReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from cdp_replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
@@ -148,7 +148,7 @@ cross join lateral (
         max(e.next_end - e.end_time) filter (where e.next_end >= y.starts) as longest,
         sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone 'UTC')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone 'UTC')::date)) filter (where e.end_time is not null) as days_within
       from (
-        select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '30 days') as counts
+        select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '720 hours') as counts
         from (select case when (select count(*) from report_settings) > 1 then coalesce((
       select s.rpo_hours from (
         select * from (select t.end_time, (select f.family_uid from job_families f where f.job_uid = t.job_uid) as family_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < y.ends order by t.end_time desc limit 1) a0
