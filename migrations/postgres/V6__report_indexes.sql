@@ -10,6 +10,7 @@ insert into report_settings (job_uid, rpo_hours) values ('00000000-0000-0000-000
 -- A worker's name begins with its job's; names longer than any real one fit into no index entry.
 create index jobs_parent_name on jobs (backup_server_uid, split_part(name, '\', 1))
   where job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(name) <= 500;
+create index jobs_name on jobs (backup_server_uid, name) where length(name) <= 500;
 
 -- Runs of a job in the order in which they started.
 drop index backup_job_sessions_job_uid;

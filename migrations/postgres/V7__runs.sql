@@ -1,5 +1,6 @@
 -- What the reports mean is written once, here; docs/REPORTS.md explains it. A run is good when its result is Success or
 -- Warning; what still runs counts in no rate; a day is a UTC day, and a session belongs to the day on which it started.
+-- Stretches of time are written in hours: a day may have 23 or 25 where the client is.
 
 -- The moment that counts as now.
 create view report_clock as
@@ -104,14 +105,14 @@ create view ended_runs as
 select 'BackupJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
   case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end as duration_seconds
 from backup_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
 union all
 select 'ReplicaJobSession'::text as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
   case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end as duration_seconds
 from replica_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
--- A worker's tasks count for the run of its job that began last before it.
+-- A worker's tasks count for the run that began last before it, of all jobs that have or had the name of its job.
 create view job_runs as
 select 'BackupJobSession'::text as kind, s.uid as session_uid, s.job_uid, coalesce(j.name, s.job_name) as job_name,
   coalesce(s.job_type, j.job_type) as job_type, s.backup_server_uid, b.name as backup_server_name,
@@ -124,17 +125,19 @@ left join jobs j on j.uid = s.job_uid
 left join backup_servers b on b.uid = s.backup_server_uid
 cross join lateral (
   select count(*) as task_count, count(*) filter (where u.result = 'Warning') as task_warning_count,
-    count(*) filter (where u.result = 'Failed') as task_failed_count, least(sum(u.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes
+    count(*) filter (where u.result = 'Failed') as task_failed_count, case when count(u.total_size_bytes) > 0 then least(sum(u.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes
   from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and split_part(c.name, '\', 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), 'infinity')
   ) u
 ) t
@@ -151,9 +154,9 @@ left join jobs j on j.uid = s.job_uid
 left join backup_servers b on b.uid = s.backup_server_uid
 cross join lateral (
   select count(*) as task_count, count(*) filter (where u.result = 'Warning') as task_warning_count,
-    count(*) filter (where u.result = 'Failed') as task_failed_count, least(sum(u.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes
+    count(*) filter (where u.result = 'Failed') as task_failed_count, case when count(u.total_size_bytes) > 0 then least(sum(u.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes
   from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u
 ) t
 where coalesce(s.job_type, j.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
@@ -200,10 +203,10 @@ left join (
     count(*) filter (where w.in_30d and w.result in ('Success', 'Warning')) as good_30d,
     count(*) filter (where w.in_30d and w.result in ('Success', 'Warning') and w.is_retry and w.result_before = 'Failed') as recovered_30d
   from (
-    select e.job_uid, e.result, e.is_retry, e.creation_time >= (select as_of from report_clock) - interval '7 days' as in_7d, e.creation_time >= (select as_of from report_clock) - interval '30 days' as in_30d,
+    select e.job_uid, e.result, e.is_retry, e.creation_time >= (select as_of from report_clock) - interval '168 hours' as in_7d, e.creation_time >= (select as_of from report_clock) - interval '720 hours' as in_30d,
       lag(e.result) over (partition by e.job_uid order by e.creation_time, e.uid) as result_before
     from ended_runs e
-    where e.creation_time >= (select as_of from report_clock) - interval '32 days'
+    where e.creation_time >= (select as_of from report_clock) - interval '768 hours'
   ) w
   group by w.job_uid
 ) r on r.job_uid = s.job_uid
@@ -213,7 +216,7 @@ left join (
     select e.job_uid, e.duration_seconds, row_number() over (partition by e.job_uid order by e.duration_seconds, e.uid) as place,
       count(*) over (partition by e.job_uid) as runs
     from ended_runs e
-    where e.creation_time >= (select as_of from report_clock) - interval '30 days'
+    where e.creation_time >= (select as_of from report_clock) - interval '720 hours'
   ) w
   where w.place = (w.runs + 1) / 2
 ) m on m.job_uid = s.job_uid;
@@ -221,9 +224,9 @@ left join (
 -- The result of the run that started last is the day's. Runs of workers bring their tasks, and no run.
 create view job_daily_results as
 select (s.creation_time at time zone 'UTC')::date as day, f.family_uid as job_uid, f.family_name as job_name, b.name as backup_server_name,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as runs,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and s.is_retry) as retries,
-  (array_agg(s.result order by s.creation_time desc, s.uid desc) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')))[1] as resulting_result,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) as runs,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child) and s.is_retry) as retries,
+  (array_agg(s.result order by s.creation_time desc, s.uid desc) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)))[1] as resulting_result,
   sum(t.tasks_good)::bigint as tasks_good, sum(t.tasks_failed)::bigint as tasks_failed
 from backup_job_sessions s
 join job_families f on f.job_uid = s.job_uid
@@ -233,12 +236,12 @@ cross join lateral (
   from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed')
 ) t
 group by (s.creation_time at time zone 'UTC')::date, f.family_uid, f.family_name, b.name
-having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) + sum(t.tasks_good) + sum(t.tasks_failed) > 0
+having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) + sum(t.tasks_good) + sum(t.tasks_failed) > 0
 union all
 select (s.creation_time at time zone 'UTC')::date as day, f.family_uid as job_uid, f.family_name as job_name, b.name as backup_server_name,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as runs,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and s.is_retry) as retries,
-  (array_agg(s.result order by s.creation_time desc, s.uid desc) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')))[1] as resulting_result,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) as runs,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child) and s.is_retry) as retries,
+  (array_agg(s.result order by s.creation_time desc, s.uid desc) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)))[1] as resulting_result,
   sum(t.tasks_good)::bigint as tasks_good, sum(t.tasks_failed)::bigint as tasks_failed
 from replica_job_sessions s
 join job_families f on f.job_uid = s.job_uid
@@ -248,7 +251,7 @@ cross join lateral (
   from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed')
 ) t
 group by (s.creation_time at time zone 'UTC')::date, f.family_uid, f.family_name, b.name
-having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) + sum(t.tasks_good) + sum(t.tasks_failed) > 0;
+having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) + sum(t.tasks_good) + sum(t.tasks_failed) > 0;
 
 -- What ended badly, and whether the same job, machine or plan had a good end since.
 create view failures as
@@ -286,14 +289,14 @@ where s.end_time is not null and s.state in ('Completed') and s.result in ('Fail
 union all
 select 'RestoreSession'::text as kind, s.uid, s.end_time, s.result, b.name as backup_server_name, null::text as job_name, s.vm_display_name as vm_display_name,
   s.failure_message as reason, s.reason_group,
-  exists (select 1 from restore_sessions x where x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.creation_time > s.creation_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
+  exists (select 1 from restore_sessions x where x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time > s.end_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
 from restore_sessions s
 left join backup_servers b on b.uid = s.backup_server_uid
 where s.end_time is not null and s.state in ('Stopped') and s.result in ('Failed', 'Warning')
 union all
 select 'CloudFailoverSession'::text as kind, s.uid, s.end_time, s.result, b.name as backup_server_name, coalesce(s.cloud_failover_plan_name, s.name) as job_name, null::text as vm_display_name,
   s.failure_message as reason, s.reason_group,
-  exists (select 1 from cloud_failover_sessions x where coalesce(x.cloud_failover_plan_name, x.name) = coalesce(s.cloud_failover_plan_name, s.name) and x.backup_server_uid = s.backup_server_uid and x.creation_time > s.creation_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
+  exists (select 1 from cloud_failover_sessions x where coalesce(x.cloud_failover_plan_name, x.name) = coalesce(s.cloud_failover_plan_name, s.name) and x.backup_server_uid = s.backup_server_uid and x.end_time > s.end_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
 from cloud_failover_sessions s
 left join backup_servers b on b.uid = s.backup_server_uid
 where s.end_time is not null and s.state in ('Stopped') and s.result in ('Failed', 'Warning')
@@ -325,7 +328,7 @@ from (
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -338,7 +341,7 @@ left join jobs j on j.uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_job_sessions x where x.job_uid = s.job_uid and x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -351,8 +354,8 @@ left join jobs j on j.uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -365,8 +368,8 @@ left join job_families j on j.job_uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -391,7 +394,7 @@ left join job_families j on j.job_uid = s.job_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_sessions x where x.policy_uid = s.policy_uid and x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.end_time is not null and x.state in ('Stopped')
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_sessions x where x.policy_uid = s.policy_uid and x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.end_time is not null and x.state in ('Stopped')
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds
@@ -404,8 +407,8 @@ left join cdp_policies j on j.uid = s.policy_uid
   (
     select w.duration_seconds from (
       select h.duration_seconds, row_number() over (order by h.duration_seconds) as place, count(*) over () as sessions from (
-        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
-        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '30 days'
+        select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
+        union all select case when x.end_time < x.creation_time then 0 else floor(extract(epoch from x.end_time - x.creation_time))::bigint end as duration_seconds from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time >= (select as_of from report_clock) - interval '720 hours'
       ) h
     ) w where w.place = (w.sessions + 1) / 2
   ) as median_duration_seconds

@@ -188,6 +188,7 @@ group by u.day, u.backup_server_uid, u.vm_display_name
 left join backup_servers b on b.uid = u.backup_server_uid;
 
 -- A gap is the time between the end of one good session and the start of the next; a session that runs covers until now.
+-- The last good one that began before the 30 days counts as well: gaps reach into them, and a machine may be silent.
 create view cdp_status as
 select a.policy_uid, p.name as policy_name, a.vm_display_name, a.sessions_30d, a.failed_30d,
   (10000 * (a.good_30d) / nullif(a.sessions_30d, 0)) / 100.0::float8 as good_pct_30d,
@@ -196,9 +197,9 @@ select a.policy_uid, p.name as policy_name, a.vm_display_name, a.sessions_30d, a
     and x.backup_server_uid = a.backup_server_uid and x.policy_uid = a.policy_uid) as last_good_end_time
 from (
 select g.policy_uid, g.backup_server_uid, g.vm_display_name,
-  count(*) filter (where not g.is_running) as sessions_30d,
-  count(*) filter (where not g.is_running and g.result = 'Failed') as failed_30d,
-  count(*) filter (where not g.is_running and g.result in ('Success', 'Warning')) as good_30d,
+  count(*) filter (where g.in_30d and not g.is_running) as sessions_30d,
+  count(*) filter (where g.in_30d and not g.is_running and g.result = 'Failed') as failed_30d,
+  count(*) filter (where g.in_30d and not g.is_running and g.result in ('Success', 'Warning')) as good_30d,
   max(case when g.covers and g.covered_before is not null then case when g.creation_time < g.covered_before then 0 else floor(extract(epoch from g.creation_time - g.covered_before))::bigint end end) as longest_seconds,
   max(case when g.covers then g.covered_until else g.creation_time end) as covered_until
 from (
@@ -207,12 +208,20 @@ from (
   from (
     select t.*, min(t.creation_time) over (partition by t.policy_uid, t.backup_server_uid, t.vm_display_name) as first_start
     from (
-      select x.policy_uid, x.backup_server_uid, x.vm_display_name, x.uid, x.creation_time, x.result,
+      select x.policy_uid, x.backup_server_uid, x.vm_display_name, x.uid, x.creation_time, x.result, x.in_30d,
         (x.end_time is null or x.state not in ('Completed')) as is_running,
         ((x.end_time is null or x.state not in ('Completed')) or x.result in ('Success', 'Warning')) as covers,
         case when x.end_time is not null and x.state in ('Completed') then x.end_time else (select as_of from report_clock) end as covered_until
-      from cdp_replica_task_sessions x
-      where x.creation_time >= (select as_of from report_clock) - interval '30 days' and x.policy_uid is not null and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+      from (
+        select x.policy_uid, x.backup_server_uid, x.vm_display_name, x.uid, x.creation_time, x.end_time, x.state, x.result, true as in_30d from cdp_replica_task_sessions x
+        where x.creation_time >= (select as_of from report_clock) - interval '720 hours' and x.policy_uid is not null and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+        union all
+        select l.policy_uid, l.backup_server_uid, l.vm_display_name, l.uid, l.creation_time, l.end_time, l.state, l.result, false as in_30d from machines m cross join lateral (
+          select t.policy_uid, t.backup_server_uid, t.vm_display_name, t.uid, t.creation_time, t.end_time, t.state, t.result from cdp_replica_task_sessions t
+          where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid
+            and t.creation_time < (select as_of from report_clock) - interval '720 hours' and t.policy_uid is not null order by t.end_time desc, t.creation_time desc limit 1
+        ) l where m.protection = 'cdp'
+      ) x
     ) t
   ) t
 ) g

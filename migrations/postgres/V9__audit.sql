@@ -3,31 +3,27 @@
 -- A restore point is named after its machine and its time, with or without a fraction of a second; a name that is not
 -- gives no time.
 create view restore_audit as
-select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, s.restore_point_time,
-  case when s.start_time < s.restore_point_time then 0 else floor(extract(epoch from s.start_time - s.restore_point_time))::bigint end as restore_point_age_seconds,
-  s.start_time, s.end_time, s.duration_seconds, s.result, s.message, b.name as backup_server_name
-from (
-  select s.*,
-    case when s.is_time and (make_date(s.named[1]::int, s.named[2]::int, 1) + s.named[3]::int - 1)::text = s.named[1] || '-' || s.named[2] || '-' || s.named[3]
-      then (make_date(s.named[1]::int, s.named[2]::int, 1) + s.named[3]::int - 1 + make_time(s.named[4]::int, s.named[5]::int, s.named[6]::int)) at time zone 'UTC'
-        + coalesce(rpad(left(s.named[7], 6), 6, '0')::bigint, 0) * interval '1 microsecond' end as restore_point_time
-  from (
-    select s.*,
-      coalesce(s.named[1] >= '0001' and s.named[2] between '01' and '12' and s.named[3] between '01' and '31'
-        and s.named[4] <= '23' and s.named[5] <= '59' and s.named[6] <= '59', false) as is_time
-    from (
-      select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, s.creation_time as start_time, s.end_time,
-        case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
-        s.result, s.failure_message as message, s.backup_server_uid,
-        regexp_match(s.vm_restore_point_name, '@([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$') as named
-      from restore_sessions s
-      -- The fence keeps what it costs to once a row.
-      offset 0
-    ) s
-    offset 0
-  ) s
-  offset 0
-) s
+select s.uid, s.vm_display_name, s.restore_type, s.vm_restore_point_uid, p.restore_point_time,
+  case when s.creation_time < p.restore_point_time then 0 else floor(extract(epoch from s.creation_time - p.restore_point_time))::bigint end as restore_point_age_seconds,
+  s.creation_time as start_time, s.end_time,
+  case when s.end_time is not null and s.state in ('Stopped') then case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end end as duration_seconds,
+  s.result, s.failure_message as message, b.name as backup_server_name
+from restore_sessions s
+-- The fences keep what it costs to once a row.
+cross join lateral (
+  select regexp_match(s.vm_restore_point_name, '@([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$') as part offset 0
+) n
+cross join lateral (
+  select case when n.part[1] >= '0001' and n.part[2] between '01' and '12' and n.part[3] between '01' and '31'
+    and n.part[4] <= '23' and n.part[5] <= '59' and n.part[6] <= '59'
+    then make_date(n.part[1]::int, n.part[2]::int, 1) + n.part[3]::int - 1 end as day offset 0
+) d
+cross join lateral (
+  -- A 30th of February has become a day of March.
+  select case when extract(month from d.day) = n.part[2]::int
+    then (d.day + make_time(n.part[4]::int, n.part[5]::int, n.part[6]::int)) at time zone 'UTC'
+      + coalesce(rpad(left(n.part[7], 6), 6, '0')::bigint, 0) * interval '1 microsecond' end as restore_point_time offset 0
+) p
 left join backup_servers b on b.uid = s.backup_server_uid;
 
 -- As before, with durations that are never negative.
@@ -51,26 +47,26 @@ from (
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
-  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaJobSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
     count(*) filter (where s.result = 'Failed') as failed, null::bigint as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
-  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'BackupTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from backup_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'ReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
@@ -98,7 +94,7 @@ from (
   union all
   select (s.creation_time at time zone 'UTC')::date as day, s.backup_server_uid, 'CdpReplicaTaskSession'::text as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, least(sum(s.total_size_bytes), 9223372036854775807)::bigint as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when count(s.total_size_bytes) > 0 then least(sum(s.total_size_bytes), 9223372036854775807)::bigint end as total_size_bytes,
     sum(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end)::bigint as total_duration_seconds, max(case when s.end_time < s.creation_time then 0 else floor(extract(epoch from s.end_time - s.creation_time))::bigint end) as longest_duration_seconds
   from cdp_replica_task_sessions s where s.end_time is not null and s.state in ('Completed')
   group by (s.creation_time at time zone 'UTC')::date, s.backup_server_uid
@@ -148,7 +144,7 @@ cross join lateral (
         max(e.next_end - e.end_time) filter (where e.next_end >= y.starts) as longest,
         sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone 'UTC')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone 'UTC')::date)) filter (where e.end_time is not null) as days_within
       from (
-        select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '30 days') as counts
+        select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '720 hours') as counts
         from (select case when (select count(*) from report_settings) > 1 then coalesce((
       select s.rpo_hours from (
         select * from (select t.end_time, (select f.family_uid from job_families f where f.job_uid = t.job_uid) as family_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < y.ends order by t.end_time desc limit 1) a0

@@ -115,15 +115,15 @@ select 'BackupJobSession' as kind, s.uid, s.job_uid, s.backup_server_uid, s.crea
   max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) as duration_seconds
 from backup_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
 union all
 select 'ReplicaJobSession' as kind, s.uid, s.job_uid, s.backup_server_uid, s.creation_time, s.end_time, s.result, s.is_retry,
   max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) as duration_seconds
 from replica_job_sessions s
-where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
+where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement');
 
--- A worker's tasks count for the run of its job that began last before it.
+-- A worker's tasks count for the run that began last before it, of all jobs that have or had the name of its job.
 create view job_runs as
 select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.name, s.job_name) as job_name,
   coalesce(s.job_type, j.job_type) as job_type, s.backup_server_uid, b.name as backup_server_name,
@@ -132,51 +132,59 @@ select 'BackupJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.n
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running, coalesce(s.is_retry, 0) as is_retry, s.result, s.failure_message as message,
   (select count(*) from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as task_count,
   (select count(*) filter (where u.result = 'Warning') from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as task_warning_count,
   (select count(*) filter (where u.result = 'Failed') from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as task_failed_count,
-  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) else 9223372036854775807 end from (
-    select x.result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
+  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from backup_task_sessions x where x.job_session_uid = s.uid
     union all
-    select x.result, x.total_size_bytes from jobs c
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from jobs c
       join backup_job_sessions w on w.job_uid = c.uid
       join backup_task_sessions x on x.job_session_uid = w.uid
       where c.backup_server_uid = s.backup_server_uid and c.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement') and length(c.name) <= 500
         and substr(c.name, 1, instr(c.name || '\', '\') - 1) = j.name and c.uid <> s.job_uid and w.creation_time >= s.creation_time
         and w.creation_time < coalesce((
-          select min(n.creation_time) from backup_job_sessions n where n.job_uid = s.job_uid and n.creation_time > s.creation_time
+          select min((select min(n.creation_time) from backup_job_sessions n where n.job_uid = o.uid and n.creation_time > s.creation_time))
+          from jobs o where o.backup_server_uid = s.backup_server_uid and o.name = j.name and length(o.name) <= 500
+            and coalesce(o.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
         ), '9999')
   ) u) as total_size_bytes
 from backup_job_sessions s
@@ -191,16 +199,16 @@ select 'ReplicaJobSession' as kind, s.uid as session_uid, s.job_uid, coalesce(j.
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
   not (s.end_time is not null and s.state in ('Stopped')) as is_running, coalesce(s.is_retry, 0) as is_retry, s.result, s.failure_message as message,
   (select count(*) from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_count,
   (select count(*) filter (where u.result = 'Warning') from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_warning_count,
   (select count(*) filter (where u.result = 'Failed') from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as task_failed_count,
-  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) else 9223372036854775807 end from (
-    select x.result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
+  (select case when sum(u.total_size_bytes >> 24) < 549755813888 then (sum(u.total_size_bytes >> 24) << 24) + sum(u.total_size_bytes & 16777215) when count(u.total_size_bytes) > 0 then 9223372036854775807 end from (
+    select case when x.end_time is not null and x.state in ('Completed') then x.result end as result, x.total_size_bytes from replica_task_sessions x where x.job_session_uid = s.uid
   ) u) as total_size_bytes
 from replica_job_sessions s
 left join jobs j on j.uid = s.job_uid
@@ -273,26 +281,26 @@ left join (
 -- The result of the run that started last is the day's. Runs of workers bring their tasks, and no run.
 create view job_daily_results as
 select substr(s.creation_time, 1, 10) as day, f.family_uid as job_uid, f.family_name as job_name, b.name as backup_server_name,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as runs,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and s.is_retry) as retries,
-  substr(max(case when s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') then s.creation_time || s.uid || s.result end), 64) as resulting_result,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) as runs,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child) and s.is_retry) as retries,
+  substr(max(case when s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child) then s.creation_time || s.uid || s.result end), 64) as resulting_result,
   sum((select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning'))) as tasks_good, sum((select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed')) as tasks_failed
 from backup_job_sessions s
 join job_families f on f.job_uid = s.job_uid
 left join backup_servers b on b.uid = f.backup_server_uid
 group by substr(s.creation_time, 1, 10), f.family_uid, f.family_name, b.name
-having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) + sum((select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning'))) + sum((select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed')) > 0
+having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) + sum((select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning'))) + sum((select count(*) from backup_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed')) > 0
 union all
 select substr(s.creation_time, 1, 10) as day, f.family_uid as job_uid, f.family_name as job_name, b.name as backup_server_name,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) as runs,
-  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and s.is_retry) as retries,
-  substr(max(case when s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') then s.creation_time || s.uid || s.result end), 64) as resulting_result,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) as runs,
+  count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child) and s.is_retry) as retries,
+  substr(max(case when s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child) then s.creation_time || s.uid || s.result end), 64) as resulting_result,
   sum((select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning'))) as tasks_good, sum((select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed')) as tasks_failed
 from replica_job_sessions s
 join job_families f on f.job_uid = s.job_uid
 left join backup_servers b on b.uid = f.backup_server_uid
 group by substr(s.creation_time, 1, 10), f.family_uid, f.family_name, b.name
-having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')) + sum((select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning'))) + sum((select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed')) > 0;
+having count(*) filter (where s.end_time is not null and s.state in ('Stopped') and not coalesce(s.job_type in ('ImmediateBackupCopyWorker', 'AgentManagement'), f.is_child)) + sum((select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning'))) + sum((select count(*) from replica_task_sessions x where x.job_session_uid = s.uid and x.end_time is not null and x.state in ('Completed') and x.result = 'Failed')) > 0;
 
 -- What ended badly, and whether the same job, machine or plan had a good end since.
 create view failures as
@@ -330,14 +338,14 @@ where s.end_time is not null and s.state in ('Completed') and s.result in ('Fail
 union all
 select 'RestoreSession' as kind, s.uid, s.end_time, s.result, b.name as backup_server_name, null as job_name, s.vm_display_name as vm_display_name,
   s.failure_message as reason, s.reason_group,
-  exists (select 1 from restore_sessions x where x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.creation_time > s.creation_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
+  exists (select 1 from restore_sessions x where x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = s.vm_display_name and x.backup_server_uid = s.backup_server_uid and x.end_time > s.end_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
 from restore_sessions s
 left join backup_servers b on b.uid = s.backup_server_uid
 where s.end_time is not null and s.state in ('Stopped') and s.result in ('Failed', 'Warning')
 union all
 select 'CloudFailoverSession' as kind, s.uid, s.end_time, s.result, b.name as backup_server_name, coalesce(s.cloud_failover_plan_name, s.name) as job_name, null as vm_display_name,
   s.failure_message as reason, s.reason_group,
-  exists (select 1 from cloud_failover_sessions x where coalesce(x.cloud_failover_plan_name, x.name) = coalesce(s.cloud_failover_plan_name, s.name) and x.backup_server_uid = s.backup_server_uid and x.creation_time > s.creation_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
+  exists (select 1 from cloud_failover_sessions x where coalesce(x.cloud_failover_plan_name, x.name) = coalesce(s.cloud_failover_plan_name, s.name) and x.backup_server_uid = s.backup_server_uid and x.end_time > s.end_time and x.end_time is not null and x.state in ('Stopped') and x.result in ('Success', 'Warning')) as later_good
 from cloud_failover_sessions s
 left join backup_servers b on b.uid = s.backup_server_uid
 where s.end_time is not null and s.state in ('Stopped') and s.result in ('Failed', 'Warning')

@@ -55,7 +55,7 @@ from (
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
-  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from backup_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by substr(s.creation_time, 1, 10), s.backup_server_uid
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'ReplicaJobSession' as kind, count(*) as runs,
@@ -64,12 +64,12 @@ from (
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
-  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  from replica_job_sessions s where s.end_time is not null and s.state in ('Stopped') and coalesce(s.job_type, (select j.job_type from jobs j where j.uid = s.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   group by substr(s.creation_time, 1, 10), s.backup_server_uid
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'BackupTaskSession' as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) else 9223372036854775807 end as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) when count(s.total_size_bytes) > 0 then 9223372036854775807 end as total_size_bytes,
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
@@ -78,7 +78,7 @@ from (
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'ReplicaTaskSession' as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) else 9223372036854775807 end as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) when count(s.total_size_bytes) > 0 then 9223372036854775807 end as total_size_bytes,
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
@@ -114,7 +114,7 @@ from (
   union all
   select substr(s.creation_time, 1, 10) as day, s.backup_server_uid, 'CdpReplicaTaskSession' as kind, count(*) as runs,
     count(*) filter (where s.result = 'Success') as success, count(*) filter (where s.result = 'Warning') as warning,
-    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) else 9223372036854775807 end as total_size_bytes,
+    count(*) filter (where s.result = 'Failed') as failed, case when sum(s.total_size_bytes >> 24) < 549755813888 then (sum(s.total_size_bytes >> 24) << 24) + sum(s.total_size_bytes & 16777215) when count(s.total_size_bytes) > 0 then 9223372036854775807 end as total_size_bytes,
     sum(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as total_duration_seconds, max(max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
        - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6)))) as longest_duration_seconds
@@ -221,11 +221,11 @@ from (
   union all
   select y.month, r.backup_server_uid, 0, 0, 0, r.result in ('Success', 'Warning'), 1, 0, 0, 0, null
   from months y join backup_job_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
-  where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, (select j.job_type from jobs j where j.uid = r.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   union all
   select y.month, r.backup_server_uid, 0, 0, 0, r.result in ('Success', 'Warning'), 1, 0, 0, 0, null
   from months y join replica_job_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends
-  where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+  where r.end_time is not null and r.state in ('Stopped') and coalesce(r.job_type, (select j.job_type from jobs j where j.uid = r.job_uid), '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
   union all
   select y.month, r.backup_server_uid, 0, 0, 0, 0, 0, r.result in ('Success', 'Warning'), 1, 0, null
   from months y join restore_sessions r on r.creation_time >= y.starts and r.creation_time < y.ends

@@ -9,9 +9,10 @@ use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, print, terminal, work};
+use super::{Exit, print, report, terminal, work};
 use crate::config::{Backend, ManagerSettings, Settings};
 use crate::em::{Client, Limits};
+use crate::report::{Asked, Request};
 use crate::simulator::{self, FleetOptions, Simulator, World};
 use crate::store::{ManagerStatus, Schema, SqlStore, Store as _};
 use crate::sync::{Mode, Summary};
@@ -51,9 +52,14 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     let em_id = store.manager(NAME, client.base().as_str(), None, end).await?;
     operations::record(store.as_ref(), em_id, client, end).await?;
     simulator.stop().await;
+    // The reports speak of the moment at which the made-up history ends, on whatever day they are read.
+    store.stop_clock(end).await?;
     let status = store.status().await?;
+    let overview = Asked::new(&Request { name: "overview", ..Request::default() })?.build(store.as_ref()).await;
     store.close().await;
+    let overview = overview.map_err(report::problem)?;
     print(|out| write(out, settings, &summary, &status, begun))?;
+    print(|out| report::show(&overview, out))?;
     Ok(if summary.is_complete() { Exit::Done } else { Exit::Incomplete })
 }
 
@@ -85,29 +91,20 @@ fn write(
         if new + changed == 0 { "nothing new since the last run".to_owned() } else { format!("{new} rows added") };
     writeln!(out, "{found}; {} requests in {:.1} s", summary.requests, begun.elapsed().as_secs_f64())?;
     writeln!(out, "the database: {}\n\nTry next:", settings.database.display)?;
-    let query = "select kind, result, count(*) from sessions group by kind, result order by 1, 2";
-    match &settings.database.backend {
+    let query = "select * from vm_protection where consecutive_failures > 2";
+    let (url, client) = match &settings.database.backend {
         Backend::Sqlite { path } => {
-            let path = path.display();
-            writeln!(out, "  vemsync report overview --database sqlite:{path}")?;
-            writeln!(out, "  vemsync status --database sqlite:{path}")?;
-            writeln!(out, "  sqlite3 -box '{path}' \"{query}\"")?;
-            writeln!(
-                out,
-                "  sqlite3 -box '{path}' \"select object_name, creation_time, message from sessions where result = 'Failed' order by 2 desc limit 10\""
-            )
+            (format!("sqlite:{}", path.display()), format!("sqlite3 -box '{}'", path.display()))
         }
         Backend::Postgres => {
             // A URL that carries a password is not printed.
             let has_secret = settings.database.url.expose_secret() != settings.database.display;
             let url = if has_secret { "\"$VEMSYNC_DATABASE_URL\"" } else { settings.database.display.as_str() };
-            writeln!(out, "  vemsync report overview --database {url}")?;
-            writeln!(out, "  vemsync status --database {url}")?;
-            writeln!(out, "  psql {url} -c \"{query}\"")?;
-            writeln!(
-                out,
-                "  psql {url} -c \"select object_name, creation_time, message from sessions where result = 'Failed' order by 2 desc limit 10\""
-            )
+            (url.to_owned(), format!("psql {url} -c"))
         }
-    }
+    };
+    writeln!(out, "  vemsync report overview --database {url} -o overview.html")?;
+    writeln!(out, "  vemsync report --database {url}")?;
+    writeln!(out, "  vemsync status --database {url}")?;
+    writeln!(out, "  {client} \"{query}\"\n")
 }

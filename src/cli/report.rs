@@ -91,11 +91,21 @@ async fn build(url: &str, asked: &Asked) -> anyhow::Result<Report> {
         Err(Error::Store(store::Error::Disturbed)) => attempt().await,
         other => other,
     };
-    built.map_err(|error| match error {
+    built.map_err(problem)
+}
+
+/// The error as the exit status goes by it.
+pub(super) fn problem(error: Error) -> anyhow::Error {
+    match error {
         Error::Request(problem) => Problems::from(problem).into(),
         Error::Store(error) => error.into(),
         Error::Empty => error.into(),
-    })
+    }
+}
+
+/// Shows a report on standard output as a table.
+pub(super) fn show(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    write(report, Form::Table, Some(&io::stdout()), out)
 }
 
 /// Leaves one table of a report.

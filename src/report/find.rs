@@ -34,8 +34,8 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
         known.into_iter().map(|name| (likeness(name), name)).filter(|(likeness, _)| *likeness > 0.75).collect();
     likely.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     // Where some contain what was written, those that only look like it are noise.
-    if likely.first().is_some_and(|(likeness, _)| *likeness > 1.0) {
-        likely.retain(|(likeness, _)| *likeness > 1.0);
+    if likely.first().is_some_and(|(likeness, _)| *likeness >= 1.0) {
+        likely.retain(|(likeness, _)| *likeness >= 1.0);
     }
     likely.truncate(OFFERED);
     likely.into_iter().map(|(_, name)| name).collect()

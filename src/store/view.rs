@@ -163,6 +163,19 @@ pub trait Views: Send + Sync {
     async fn select(&self, select: &Select) -> Result<Vec<Vec<Cell>>>;
 }
 
+impl SqlStore {
+    /// Lets the reports take this moment for the present, unless they take another one already.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn stop_clock(&self, at: DateTime<Utc>) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let statement = "update report_settings set as_of = $1 where job_uid = $2 and as_of is null";
+        tx.execute(statement, vec![at.into(), Uuid::nil().into()]).await?;
+        tx.commit().await
+    }
+}
+
 #[async_trait]
 impl Views for SqlStore {
     async fn select(&self, select: &Select) -> Result<Vec<Vec<Cell>>> {

@@ -9,6 +9,7 @@ mod contract;
 mod docs;
 mod failover;
 mod faults;
+mod golden;
 mod grant;
 mod histories;
 mod hostile;
