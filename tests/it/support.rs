@@ -1,5 +1,6 @@
 //! What the tests share: databases, a simulated Enterprise Manager, and the comparison with the truth.
 
+pub mod answer;
 pub mod database;
 pub mod program;
 pub mod world;
