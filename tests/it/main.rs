@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod failover;
 mod faults;
+mod golden;
 mod histories;
 mod hostile;
 mod input;
