@@ -22,7 +22,13 @@ pub(super) async fn run(settings: &Settings, args: &GrantArgs) -> anyhow::Result
         let mend = format!("open it with `sqlite3 -readonly {}`, or as file:…?mode=ro", path.display());
         return Err(Problems::from(Problem::new(Place::Flag("--reader"), what, mend)).into());
     }
-    let granted = store::grant_reader(settings.database.url.expose_secret(), &args.reader).await?;
+    let granted = match store::grant_reader(settings.database.url.expose_secret(), &args.reader).await {
+        Err(error @ store::Error::NoRole(_)) => {
+            let mend = format!("make it first, such as by `create role {} login`", escape::control(&args.reader));
+            return Err(Problems::from(Problem::new(Place::Flag("--reader"), error.to_string(), mend)).into());
+        }
+        other => other?,
+    };
     let role = escape::control(&args.reader);
     let is_done = granted.left.is_empty() && granted.writes.is_empty();
     print(|out| {

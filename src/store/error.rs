@@ -83,7 +83,7 @@ pub enum Error {
     #[error("the database holds a value that cannot be read: {0}")]
     Value(String),
     /// Rights cannot be given to nobody.
-    #[error("the server has no role {0}: make it first, such as by `create role {0} login`")]
+    #[error("the server has no role {0}")]
     NoRole(String),
     /// Any other refusal.
     #[error("the database refused a statement")]

@@ -234,7 +234,7 @@ async fn run_well(runs: &mut Runs, good: &[(&str, &str)]) {
         let status = if arguments == ["migrate", "--check"] || arguments == ["check"] { 1 } else { 0 };
         runs.run(status, good, arguments).await;
     }
-    // SQLite has no roles.
+    // There is no such role.
     runs.run(2, good, &["grant", "--reader", "nobody"]).await;
     let listen = ["run", "--listen", "127.0.0.1:0", "--interval", "1s"];
     runs.run_for(Duration::from_millis(1500), 0, good, &listen).await;

@@ -59,9 +59,9 @@ const DAYS: &str = "
 03-25 | srv-b | BackupJobSession      | 1 | 1 | 0 | 0 | -     | 7200   | 7200
 03-25 | srv-b | BackupTaskSession     | 1 | 1 | 0 | 0 | 10500 | 7200   | 7200
 03-26 | srv-a | BackupTaskSession     | 1 | 0 | 0 | 1 | 0     | 600    | 600
-# n4 600, n5 1200, c1 172680, not w1; n4/web 600, n4/db 540, n5/web 1200, w1/web 2400
+# n4 600, n5 1200, c1 172680, not w1; n4/web 600, n4/db 540, n5/web 1200, w1/web 2400, lone 600
 03-27 | srv-a | BackupJobSession      | 3 | 2 | 0 | 1 | -     | 174480 | 172680
-03-27 | srv-a | BackupTaskSession     | 4 | 3 | 0 | 1 | 8800  | 4740   | 2400
+03-27 | srv-a | BackupTaskSession     | 5 | 3 | 0 | 1 | 8800  | 5340   | 2400
 03-27 | srv-b | BackupJobSession      | 1 | 1 | 0 | 0 | -     | 60     | 60
 # n6 3000, n7 2400, l1 600; n6/web 2400, n6/db 2400, n7/web 2400, w2/web 600, w2/db 600, l1/pc-1 600, k1/pc-7 1200
 03-28 | srv-a | BackupJobSession      | 3 | 1 | 1 | 1 | -     | 6000   | 3000

@@ -30,7 +30,7 @@ pub fn story() -> Story {
 
     // From 02:30 summer time to 02:30 winter time by the clocks of Berlin.
     s.restore("x", ("RestoreVm", "steady"), "2025-10-26 00:30", mins(60), Success);
-    s.point("point", "steady@2025-10-25 22:00:00.5");
+    s.reading("point", "steady@2025-10-25 22:00:00.5");
     s
 }
 

@@ -19,7 +19,8 @@ srv-a | srv-a | db    | replica | DR      | 03-31 02:30    | Failed  | 03-29 02:
 srv-a | srv-a | db    | cdp     | Gold    | 03-31 06:59:30 | Success | 03-31 06:59:30 | 5    | 24  | yes | 0 | link down
 # No result is not a failure, and not good.
 srv-a | srv-a | files | backup  | Files   | 03-30 01:05    | None    | 03-29 01:15    | 58   | 24  | no  | 0 | -
-srv-a | srv-a | lone  | backup  | -       | 03-26 12:10    | Failed  | -              | -    | 24  | no  | 1 | agent offline
+# Never good; failed once, then ended without a result.
+srv-a | srv-a | lone  | backup  | -       | 03-27 10:10    | None    | -              | -    | 24  | no  | 1 | agent offline
 srv-a | srv-a | pc-1  | backup  | Laptops | 03-28 09:10    | Warning | 03-28 09:10    | 74   | 24  | no  | 0 | -
 # A child's task counts for its parent.
 srv-a | srv-a | pc-7  | backup  | Laptops | 03-28 09:25    | Success | 03-28 09:25    | 74   | 24  | no  | 0 | -
@@ -58,6 +59,7 @@ const DAYS: &str = "
 03-29 | srv-a | srv-a | files | 1 | Success | Success
 03-30 | srv-a | srv-a | files | 1 | None    | None
 03-26 | srv-a | srv-a | lone  | 1 | Failed  | Failed
+03-27 | srv-a | srv-a | lone  | 1 | None    | None
 03-28 | srv-a | srv-a | pc-1  | 1 | Warning | Warning
 03-28 | srv-a | srv-a | pc-7  | 1 | Success | Success
 02-10 | srv-a | srv-a | gone  | 1 | Success | Success

@@ -312,7 +312,7 @@ impl Story {
     }
 
     /// The restore point that the restore read.
-    pub fn point(&mut self, label: &str, name: &str) -> &mut Self {
+    pub fn reading(&mut self, label: &str, name: &str) -> &mut Self {
         let uid = self.uid(label);
         self.set("vm_restore_point_uid", uid).set("vm_restore_point_name", text(name))
     }

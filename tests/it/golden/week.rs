@@ -84,8 +84,9 @@ fn files(s: &mut Story) {
     s.run("f5", job, "2026-03-30 01:00", mins(5), NoResult);
     s.vm("files", mins(0), mins(5), NoResult, 0);
     s.run("f6", job, "2026-03-31 01:00", NoEnd, Success);
-    // Of the run that this belongs to nothing is known.
+    // Of the runs that these belong to nothing is known.
     s.lone_backup("lone backup", "lone", "2026-03-26 12:00", mins(10), Failed).because("agent offline");
+    s.lone_backup("next lone backup", "lone", "2026-03-27 10:00", mins(10), NoResult);
 }
 
 /// A copy job with its worker. It was deleted and made anew under the same name.
@@ -149,16 +150,16 @@ fn policies(s: &mut Story) {
 
 fn restores(s: &mut Story) {
     s.restore("x1", ("RestoreVm", "web"), "2026-03-28 08:00:00.75", mins(30) - TimeDelta::milliseconds(500), Success);
-    s.point("point of web", "web@2026-03-27 22:20:00");
+    s.reading("point of web", "web@2026-03-27 22:20:00");
     // From 01:50 to 03:20 by the clocks of Berlin.
     s.restore("x2", ("FileLevelRestore", "files"), "2026-03-29 00:50", mins(30), Success);
-    s.point("point of files", "files@2026-03-22 01:00:00.1234567");
+    s.reading("point of files", "files@2026-03-22 01:00:00.1234567");
     // One fails while another of the same machine, begun before it, goes on and is good.
     s.restore("x3", ("FileLevelRestore", "db"), "2026-03-30 10:00", mins(1), Failed).because("mount failed");
-    s.point("point of db", "db (imported)");
+    s.reading("point of db", "db (imported)");
     s.restore("x4", ("RestoreVm", "db"), "2026-03-30 09:50", mins(50), Success);
     s.restore("x5", ("FileLevelRestore", "web"), "2026-03-31 11:30", Running, NoResult);
-    s.point("later point of web", "web@2026-03-29 01:30:00");
+    s.reading("later point of web", "web@2026-03-29 01:30:00");
 }
 
 fn failovers(s: &mut Story) {
