@@ -97,9 +97,11 @@ class Browser:
     """Chromium, driven through chromedriver."""
 
     def __enter__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="vemsync-browser.")
+        self.folder = Path(tempfile.mkdtemp(prefix="vemsync-browser."))
+        # What Chromium leaves behind goes with the folder.
+        environment = {**os.environ, "TMPDIR": str(self.folder)}
         driver = [program("chromedriver"), "--port=0"]
-        self.driver = subprocess.Popen(driver, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.driver = subprocess.Popen(driver, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             self.url = self.find_port()
             self.session = self.start()
@@ -119,7 +121,8 @@ class Browser:
     def end(self):
         self.driver.terminate()
         self.driver.wait()
-        self.folder.cleanup()
+        # Chromium may still be writing while it ends.
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def find_port(self):
         for line in self.driver.stdout:
@@ -133,7 +136,7 @@ class Browser:
         arguments += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
         options = {
             "binary": program("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
-            "args": [*arguments, f"--user-data-dir={self.folder.name}"],
+            "args": [*arguments, f"--user-data-dir={self.folder}/profile"],
         }
         wish = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         return self.ask("POST", "/session", {"capabilities": {"alwaysMatch": wish}})["sessionId"]
