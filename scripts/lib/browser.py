@@ -80,7 +80,7 @@ def show(browser, file, width, scheme, folder):
 def print_out(browser, file, folder):
     """Prints the file, and says what is wrong with the PDF."""
     browser.open(file)
-    data = base64.b64decode(browser.cdp("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"])
+    data = base64.b64decode(browser.print())
     (folder / f"{file.stem}.pdf").write_bytes(data)
     pages = len(re.findall(rb"/Type\s*/Page\b", data))
     texts = 0
@@ -157,6 +157,15 @@ class Browser:
 
     def run(self, script, *arguments):
         return self.ask("POST", f"/session/{self.session}/execute/sync", {"script": script, "args": list(arguments)})
+
+    def print(self):
+        # On a busy machine Chromium now and then fails to print what it prints the next time.
+        for tries in (1, 2, 3):
+            try:
+                return self.cdp("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]
+            except RuntimeError as error:
+                if tries == 3 or "Printing failed" not in str(error):
+                    raise
 
     def open(self, file):
         self.ask("POST", f"/session/{self.session}/url", {"url": file.as_uri()})
