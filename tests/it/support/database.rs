@@ -37,6 +37,11 @@ impl Database {
         Self { url, is_postgres: false, _folder: folder }
     }
 
+    /// A SQLite file that somebody else looks after.
+    pub fn at(url: String) -> Self {
+        Self { url, is_postgres: false, _folder: tempfile::tempdir().expect("a folder") }
+    }
+
     /// A copy of a SQLite file that nobody writes to, in a folder that lives as long as it does.
     pub fn copy_of(template: &std::path::Path, folder: TempDir) -> Self {
         let path = folder.path().join("test.db");
