@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
 DAYS = 365
 ROUNDS = 3
 
-# Each view as its report asks it; %d is the day, %t the time so long before now.
+# Each view as its report asks it; {t7} is the time seven days before now, {d7} the day.
 QUESTIONS = [
     ("sessions", "24 hours", "creation_time >= {t1}"),
     ("job_runs", "24 hours", "start_time >= {t1}"),
