@@ -23,6 +23,7 @@ mod main;
 mod migrate;
 mod rejects;
 pub mod report;
+mod run;
 pub mod schema;
 pub mod simulate;
 mod status;
