@@ -14,8 +14,8 @@ use crate::planted::{self, Bug};
 use crate::store::{Field, OpenRow, Reread};
 use crate::timestamp::floor_second;
 
-/// How far back a narrow pass looks for new rows.
-const NARROW: TimeDelta = TimeDelta::hours(1);
+/// How far back a narrow pass looks: what is an hour old when it appears is not much older when the next pass comes.
+const NARROW: TimeDelta = TimeDelta::minutes(75);
 
 /// Rows open for longer are asked for less and less often.
 const OLD: TimeDelta = TimeDelta::days(7);
@@ -34,20 +34,23 @@ pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
     reread(reader, &returned).await
 }
 
-/// What is new within the last hour and what has not ended, in one request where that fits a page. No mark moves.
+/// What has started or ended within the last hour and what has not ended, in one request where that fits a page. No mark
+/// moves.
 pub(super) async fn narrow(reader: &mut Reader<'_>) -> Result<(), Error> {
     let since = floor_second(reader.context.client.now() - NARROW);
     let everything = Window::since(DateTime::UNIX_EPOCH);
-    match reader.window(Field::Creation, &Scope::OpenOrSince(since), everything).await? {
+    match reader.window(Field::Creation, &Scope::Lately(since), everything).await? {
         Page::Whole(decoded) => {
             let returned = decoded.batch.uids().collect();
             reader.store(*decoded).await?;
             reread(reader, &returned).await
         }
         Page::Overflow { .. } => {
-            let mut scan = Scan::new(Field::Creation, Scope::All, Window::since(since));
-            while let Some(step) = scan.next(reader).await? {
-                reader.store(step.decoded).await?;
+            for field in [Field::Creation, Field::End] {
+                let mut scan = Scan::new(field, Scope::All, Window::since(since));
+                while let Some(step) = scan.next(reader).await? {
+                    reader.store(step.decoded).await?;
+                }
             }
             refresh(reader).await
         }

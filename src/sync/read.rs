@@ -27,6 +27,8 @@ pub(super) enum Scope {
     Open,
     /// Those that have not ended, and those that are newer than this.
     OpenOrSince(DateTime<Utc>),
+    /// Those that have not ended, and those that have started or ended since then.
+    Lately(DateTime<Utc>),
     /// Those with these identities; the window does not matter.
     Uids(Vec<Uuid>),
 }
@@ -329,7 +331,9 @@ impl<'a> Reader<'a> {
     fn filter(&self, scope: &Scope, field: Field, window: Window) -> Option<Filter> {
         let property = self.property(field);
         let exclusive = if planted::is(Bug::LowerBound) { SECOND } else { TimeDelta::zero() };
-        let since = |from| Filter::Compare(property, Op::GreaterOrEqual, Operand::Second(from + exclusive));
+        let since_in =
+            |property, from| Filter::Compare(property, Op::GreaterOrEqual, Operand::Second(from + exclusive));
+        let since = |from| since_in(property, from);
         let until = window.to.map(|to| Filter::Compare(property, Op::Less, Operand::Second(to)));
         let mut all = Vec::new();
         match scope {
@@ -342,6 +346,11 @@ impl<'a> Reader<'a> {
             Scope::OpenOrSince(from) => {
                 let states = self.kind.open.iter().map(|state| equal_state(state));
                 all.push(Filter::Any(std::iter::once(since(*from)).chain(states).collect()));
+            }
+            Scope::Lately(from) => {
+                let times = [Field::Creation, Field::End].map(|field| since_in(self.property(field), *from));
+                let states = self.kind.open.iter().map(|state| equal_state(state));
+                all.push(Filter::Any(times.into_iter().chain(states).collect()));
             }
             Scope::All | Scope::Open => {
                 if *scope == Scope::Open {
@@ -415,6 +424,10 @@ fn check_inside(
             Scope::All => in_window,
             Scope::Open => in_window && is_open(),
             Scope::OpenOrSince(from) => time.is_none_or(|time| time >= *from) || is_open(),
+            Scope::Lately(from) => {
+                let end = batch.time_at(common::END_TIME, row);
+                time.is_none_or(|time| time >= *from) || end.is_none_or(|end| end >= *from) || is_open()
+            }
             Scope::Servers(starts) => {
                 let mine = |start: &&Start| server == Some(start.server);
                 in_window
