@@ -231,23 +231,20 @@ impl<'a> Follower<'a> {
     /// Keeps a refusal across restarts, and returns how long to wait after it.
     async fn remember_refusal(&self, now: DateTime<Utc>, said: &str) -> Duration {
         let (upkeep, name) = (&self.daemon.upkeep, &self.order.manager.name);
-        let credentials = Fingerprint::of(self.account());
-        let refusal = Refusal { refused_at: now, credentials, message: said.to_owned() };
+        let mut times = Vec::new();
         let remembered = async {
-            upkeep.add_refusal(name, &refusal).await?;
-            upkeep.refusals(name).await
+            let mut ours = upkeep.refusals(name).await?;
+            ours.retain(|refusal| refusal.credentials.fits(self.account()));
+            times.extend(ours.iter().map(|refusal| refusal.refused_at));
+            // One byte is told of a password, however often it is refused.
+            let known = ours.pop().map(|refusal| refusal.credentials);
+            let credentials = known.unwrap_or_else(|| Fingerprint::of(self.account()));
+            upkeep.add_refusal(name, &Refusal { refused_at: now, credentials, message: said.to_owned() }).await
         };
-        let mut times = vec![now];
-        match remembered.await {
-            Ok(refusals) => {
-                times = refusals
-                    .iter()
-                    .filter(|refusal| refusal.credentials.fits(self.account()))
-                    .map(|refusal| refusal.refused_at)
-                    .collect();
-            }
-            Err(error) => tracing::warn!("the refusal is not remembered across a restart: {}", escape::chain(&error)),
+        if let Err(error) = remembered.await {
+            tracing::warn!("the refusal is not remembered across a restart: {}", escape::chain(&error));
         }
+        times.push(now);
         refusal::next_try(&times).and_then(|next| (next - now).to_std().ok()).unwrap_or_default()
     }
 
