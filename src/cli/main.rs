@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cli, Command, Exit, check, complain, demo, failover, grant, init, migrate, print, rejects, report, schema,
+    Cli, Command, Exit, check, complain, copy, demo, failover, grant, init, migrate, print, rejects, report, schema,
     simulate, status, sync, verify, work,
 };
 use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
@@ -85,6 +85,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             simulate::run(args).await?;
             Ok(Exit::Done)
         }
+        Command::Copy(args) => copy::run(args, &surroundings.cwd).await,
         Command::Check => check::run(&load(&overrides, need)?).await,
         Command::Sync => sync::sync(&load(&overrides, need)?).await,
         Command::Backfill(args) => sync::backfill(&load(&overrides, need)?, args).await,

@@ -24,7 +24,7 @@ mod write;
 use row::{Cell, Digest, Rows, spelt};
 use table::{Fate, MANAGERS, Order, TABLES, Table};
 
-pub use table::NOT_COPIED;
+pub use table::{JSON, NOT_COPIED};
 
 /// One of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

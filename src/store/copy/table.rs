@@ -57,8 +57,8 @@ pub const NOT_COPIED: &[(&str, &str)] = &[
     ("schema_comments", "written by the migrations, on SQLite alone"),
 ];
 
-/// On SQLite, JSON is text. What it is spelt like must not count as a difference.
-const JSON: [&str; 3] = ["extra", "first_marks", "restore_point_uids"];
+/// Columns that hold JSON, which on SQLite is text: how it is spelt must not count as a difference.
+pub const JSON: [&str; 3] = ["extra", "first_marks", "restore_point_uids"];
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
