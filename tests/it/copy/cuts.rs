@@ -150,10 +150,11 @@ async fn an_interrupted_copy_says_how_to_go_on() {
         let place = Place::new("demo");
         let arguments = ["copy", "--from", &from.url, "--to", &to.url];
         to.open().await.close().await;
-        let child = start_program(place.command(&arguments));
+        let mut child = start_program(place.command(&arguments));
         let stored = "select count(*) from backup_task_sessions";
         while to.number(stored).await == 0 {
-            tokio::task::yield_now().await;
+            let ended = child.try_wait().expect("a state");
+            assert!(ended.is_none(), "it ended before anything was stored: {ended:?}");
         }
         signal(&child, "INT");
         let ended = wait(child).await;
