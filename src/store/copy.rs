@@ -71,7 +71,9 @@ pub enum CopyError {
         holder: String,
     },
     /// The target is another history's, or it has gone on by itself.
-    #[error("target: {rows} rows of {table}, such as {example}, are not in the source: give an empty database")]
+    #[error(
+        "target: it holds rows that the source does not have ({rows} in {table}, such as {example}): give an empty database"
+    )]
     Foreign {
         /// The first table that has such rows.
         table: &'static str,
@@ -282,8 +284,10 @@ async fn copy_from(mut source: Look, managers: &[i64], from: &str, to: &str, wat
         }
     };
     let written = transfer_all(&mut source.tx, &store, target, watch).await;
+    let written = source.check().map_err(End::Source.failed()).and(written);
+    drop(source);
     store.close().await;
-    let copied = match source.check().map_err(End::Source.failed()).and(written) {
+    let copied = match written {
         // The source is looked at anew: what has changed there meanwhile is a difference.
         Ok(written) => compare(from, to, watch).await.map(|tables| Copied { written, tables }),
         Err(error) => Err(error),
