@@ -221,11 +221,13 @@ async fn look(end: End, url: &str, schema: Schema) -> Outcome<Look> {
 
 /// One database waits while the other one is busy with a large table; and what is read once needs no large cache.
 async fn be_patient(tx: &mut Tx) -> super::Result<()> {
-    let setting = match tx.dialect() {
-        Dialect::Postgres => "set local idle_in_transaction_session_timeout = 0",
-        Dialect::Sqlite => "pragma cache_size = -8000",
+    let settings: &[&str] = match tx.dialect() {
+        Dialect::Postgres => &["set local idle_in_transaction_session_timeout = 0", "set local statement_timeout = 0"],
+        Dialect::Sqlite => &["pragma cache_size = -8000"],
     };
-    tx.execute(setting, vec![]).await?;
+    for setting in settings {
+        tx.execute(setting, vec![]).await?;
+    }
     Ok(())
 }
 

@@ -239,6 +239,21 @@ async fn odd_values_survive_every_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_may_only_read_is_enough_for_the_source() {
+    let [from, to] = [Database::postgres().await, Database::sqlite()];
+    fleet(65, &from).await;
+    let role = format!("reader_{:x}", fastrand::u64(..));
+    from.execute(&format!("create role {role} login")).await;
+    vemsync::store::grant_reader(&from.url, &role).await.expect("rights");
+    let mut url: url::Url = from.url.parse().expect("a URL");
+    url.set_username(&role).expect("a user");
+    let watch = Watch { cancel: &CancellationToken::new(), progress: &|_| {} };
+    let copied = copy::copy(url.as_str(), &to.url, watch).await.expect("a copy");
+    assert_all_equal(&copied.tables);
+    assert_same(&from, &to).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn checksums_do_not_depend_on_the_database() {
     let [[a, b], [c, d], ..] = ways().await;
     fleet(63, &a).await;

@@ -65,7 +65,7 @@ async fn change(database: &Database, random: &mut fastrand::Rng) {
              values ('k', '{n:08x}-0000-0000-0000-000000000000', {at}, 'a', 'b', 'c', 'd')"
         ),
         // One operation of a plan ends, and the next one begins.
-        format!("update failover_operations set state = 'finished', result = 'Success' where plan_name = 'cut'"),
+        "update failover_operations set state = 'finished', result = 'Success' where plan_name = 'cut'".to_owned(),
         format!(
             "insert into failover_operations (em_id, plan_uid, plan_name, action, plan_fingerprint, request, state, \
              requested_by, requested_on, reason, requested_at, updated_at) values \
