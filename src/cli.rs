@@ -14,6 +14,7 @@ use crate::config::{Need, Overrides};
 
 pub mod backfill;
 mod check;
+pub mod copy;
 mod demo;
 pub mod exit;
 pub mod failover;
@@ -93,6 +94,8 @@ pub enum Command {
     /// Look at records that could not be stored, or try them again
     #[command(subcommand)]
     Rejects(RejectsCommand),
+    /// Move the history to another database (SQLite to Postgres and back), and compare the two
+    Copy(copy::CopyArgs),
     /// Bring the database to this version's schema
     Migrate(MigrateArgs),
     /// Let a role of the Postgres server read everything and change nothing
@@ -265,7 +268,7 @@ impl Command {
     #[must_use]
     pub fn need(&self) -> Need {
         match self {
-            Self::Demo | Self::Init(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
+            Self::Demo | Self::Init(_) | Self::Copy(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
             Self::Status(_) | Self::Report(_) | Self::Rejects(_) | Self::Migrate(_) | Self::Grant(_) => Need::Database,
             Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) | Self::Failover(_) => {
                 Need::Manager

@@ -17,6 +17,7 @@ use crate::kinds::common;
 
 mod commit;
 mod compare;
+pub mod copy;
 mod daemon;
 mod database;
 mod error;

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use secrecy::SecretString;
 
 use super::{
-    Cli, Command, Exit, check, complain, demo, failover, grant, init, migrate, print, rejects, report, run, schema,
-    simulate, status, sync, verify, work,
+    Cli, Command, Exit, check, complain, copy, demo, failover, grant, init, migrate, print, rejects, report, run,
+    schema, simulate, status, sync, verify, work,
 };
 use crate::config::{self, Need, Problems, Settings, Surroundings};
 use crate::{escape, store, sync as pass, telemetry};
@@ -80,6 +80,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             simulate::run(args).await?;
             Ok(Exit::Done)
         }
+        Command::Copy(args) => copy::run(args, &surroundings.cwd).await,
         Command::Check => check::run(&load(&overrides, need)?).await,
         Command::Sync => sync::sync(&load(&overrides, need)?).await,
         Command::Backfill(args) => sync::backfill(&load(&overrides, need)?, args).await,

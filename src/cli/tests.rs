@@ -44,6 +44,8 @@ fn every_command_of_the_contract_parses() {
         &["rejects", "list"],
         &["rejects", "show", "17"],
         &["rejects", "replay"],
+        &["copy", "--from", "sqlite:a.db", "--to", "postgres://v@db/v", "--to-password-file", "password"],
+        &["copy", "--from", "sqlite:a.db", "--to", "sqlite:b.db", "--verify"],
         &["migrate", "--check"],
         &["schema"],
         &["schema", "BackupJobSession"],

@@ -47,6 +47,21 @@ impl DatabaseSettings {
             Err((what, mend)) => Err(Problem::new(place, what, mend)),
         }
     }
+
+    /// Reads an address whose password stands in a file. Relative paths begin in `folder`.
+    ///
+    /// # Errors
+    /// A problem at `place`, whose text holds no password.
+    pub fn with_password_file(url: &str, file: &Path, folder: &Path, place: Place) -> Result<Self, Problem> {
+        let address = parse(url).and_then(|mut address| {
+            address.read_password(&folder.join(file))?;
+            Ok(address)
+        });
+        match address {
+            Ok(address) => Ok(address.settle(folder)),
+            Err((what, mend)) => Err(Problem::new(place, what, mend)),
+        }
+    }
 }
 
 /// The settings of `[database]`, the flag and the variable.
@@ -64,24 +79,16 @@ pub(super) fn read(layers: &mut Layers<'_>, need: Need) -> DatabaseSettings {
         // A password belongs to the address beside it: it does not follow when a flag or a variable names another.
         let belongs = !file_has_url || matches!(place, Place::File { .. });
         let path = layers.path(&given);
-        match &mut address {
-            Address::Sqlite(_) if belongs && file_has_url => layers.problems.add(
-                &given.place,
-                "SQLite takes no password",
-                "remove password_file, or give a postgres:// url",
-            ),
-            Address::Postgres(url) if belongs && has_password(url) && file_has_url => layers.problems.add(
-                &given.place,
-                "the password is given twice, in the url and as password_file",
-                "take it out of the url",
-            ),
-            Address::Postgres(url) if belongs && !has_password(url) && need != Need::Nothing => {
-                match secret::read(&path) {
-                    Ok(password) => set_password(url, &password),
-                    Err((what, mend)) => layers.problems.add(&given.place, what, mend),
-                }
-            }
-            Address::Sqlite(_) | Address::Postgres(_) => {}
+        let read = match &address {
+            _ if !belongs => Ok(()),
+            Address::Sqlite(_) if !file_has_url => Ok(()),
+            Address::Postgres(url) if has_password(url) && !file_has_url => Ok(()),
+            // Nobody asks for the password.
+            Address::Postgres(url) if !has_password(url) && need == Need::Nothing => Ok(()),
+            Address::Sqlite(_) | Address::Postgres(_) => address.read_password(&path),
+        };
+        if let Err((what, mend)) = read {
+            layers.problems.add(&given.place, what, mend);
         }
     }
     // The default lies beside the file, as if it were written there: not in whatever folder a command is called from.
@@ -95,6 +102,24 @@ enum Address {
 }
 
 impl Address {
+    /// Adds the password that a file holds.
+    fn read_password(&mut self, path: &Path) -> Parsed<()> {
+        match self {
+            Self::Sqlite(_) => Err((
+                "SQLite takes no password".to_owned(),
+                "remove the password file, or give a postgres:// url".to_owned(),
+            )),
+            Self::Postgres(url) if has_password(url) => Err((
+                "the password is given twice, in the url and in a file".to_owned(),
+                "take it out of the url".to_owned(),
+            )),
+            Self::Postgres(url) => {
+                set_password(url, &secret::read(path)?);
+                Ok(())
+            }
+        }
+    }
+
     fn settle(self, folder: &Path) -> DatabaseSettings {
         match self {
             Self::Sqlite(path) => {

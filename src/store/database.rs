@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 
@@ -195,6 +197,19 @@ impl Tx {
                 rows.into_iter().map(Row::Sqlite).collect()
             }
         })
+    }
+
+    /// The rows of a query one by one, however many there are.
+    pub(super) fn stream(&mut self, sql: String) -> BoxStream<'_, Result<Row>> {
+        let sql = AssertSqlSafe(sql);
+        match self {
+            Self::Postgres(tx) => {
+                // Planned for itself alone: it is not asked a second time.
+                let rows = sqlx::query(sql).persistent(false).fetch(&mut **tx);
+                rows.map(|row| Ok(Row::Postgres(row?))).boxed()
+            }
+            Self::Sqlite(tx) => sqlx::query(sql).fetch(&mut **tx).map(|row| Ok(Row::Sqlite(row?))).boxed(),
+        }
     }
 
     pub(super) async fn commit(self) -> Result<()> {

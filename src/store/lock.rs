@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Error, Result};
+use super::{Error, Result, sqlite};
 
 /// What is locked, once for each Enterprise Manager of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +48,16 @@ pub(super) enum Locks {
 }
 
 impl Locks {
+    /// Those of the database with this URL, which exists.
+    pub(super) fn at(url: &str) -> Result<Self> {
+        let Some(rest) = url.strip_prefix("sqlite:") else {
+            return Ok(Self::of_session(url.parse().map_err(|error: sqlx::Error| Error::Url(error.to_string()))?));
+        };
+        let path = sqlite::path(rest)?;
+        // Whoever comes by another path finds the same locks.
+        Ok(Self::beside(std::fs::canonicalize(&path).unwrap_or(path)))
+    }
+
     pub(super) fn beside(database: PathBuf) -> Self {
         Self::Files(Files { database, held: Mutex::default() })
     }

@@ -6,6 +6,7 @@
 
 mod client;
 mod contract;
+mod copy;
 mod daemon;
 mod docs;
 mod failover;

@@ -252,6 +252,14 @@ async fn run_well(runs: &mut Runs, good: &[(&str, &str)]) {
         })
         .collect();
     runs.run(0, &files, &["sync"]).await;
+    // A history from a database with a password in the URL, and from one with it in a file.
+    let url = good.iter().find(|(name, _)| *name == "VEMSYNC_DATABASE_URL").map_or("", |(_, url)| url);
+    runs.run(0, good, &["copy", "--from", url, "--to", "sqlite:copy.db"]).await;
+    let mut bare = Url::parse(url).expect("a URL");
+    bare.set_password(None).expect("a host");
+    write_secret(&runs.place.path("database.password"), DATABASE_PASSWORD);
+    let from = ["copy", "--from", bare.as_str(), "--from-password-file", "database.password", "--to", "sqlite:copy.db"];
+    runs.run(0, good, &from).await;
     let acting: Vec<(&str, &str)> = good.iter().copied().chain([("VEMSYNC_FAILOVER_ENABLED", "true")]).collect();
     let plan = "Quarry & Sons <DR>";
     runs.run(0, &acting, &["failover", "list"]).await;
@@ -316,6 +324,10 @@ async fn run_badly(runs: &mut Runs, good: &[(&str, &str)]) {
     runs.run(1, good, &["check", "--url", &plain]).await;
     runs.run(2, good, &["sync", "--url", &in_address]).await;
     runs.run(2, good, &["status", "--database", no_port]).await;
+    runs.run(2, good, &["copy", "--from", no_port, "--to", no_port]).await;
+    runs.run(2, good, &["copy", "--from", &down, "--to", &down]).await;
+    runs.run(4, good, &["copy", "--from", &down, "--to", "sqlite:copy.db"]).await;
+    runs.run(4, good, &["copy", "--from", &absent, "--to", &down, "--verify"]).await;
 }
 
 fn token(head: &str) -> Option<String> {

@@ -98,11 +98,11 @@ fn a_mistake_in_the_file_is_told_with_its_line_and_its_mend() {
         ),
         (
             "[database]\nurl = 'sqlite:v.db'\npassword_file = 'em.password'",
-            "vemsync.toml:7: SQLite takes no password; remove password_file, or give a postgres:// url",
+            "vemsync.toml:7: SQLite takes no password; remove the password file, or give a postgres:// url",
         ),
         (
             "[database]\nurl = 'postgres://v:hunter2@db/v'\npassword_file = 'em.password'",
-            "vemsync.toml:7: the password is given twice, in the url and as password_file; take it out of the url",
+            "vemsync.toml:7: the password is given twice, in the url and in a file; take it out of the url",
         ),
         (
             "name = ''",
