@@ -6,6 +6,7 @@
 //! nothing is copied to where they are.
 
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
@@ -243,7 +244,7 @@ async fn lock(end: End, url: &str, tx: &mut Tx, managers: &[i64]) -> Outcome<Loc
     let failed = end.failed();
     let locks = Locks::at(url).map_err(&failed)?;
     for em_id in managers {
-        let refused = match locks.try_lock(Lock::Turn, *em_id).await {
+        let refused = match try_lock(&locks, *em_id).await {
             Ok(true) => continue,
             // Where this account may make no file beside the source.
             Err(Error::LockFile { .. }) if end == End::Source => continue,
@@ -254,6 +255,18 @@ async fn lock(end: End, url: &str, tx: &mut Tx, managers: &[i64]) -> Outcome<Loc
         return Err(refused.unwrap_or_else(&failed));
     }
     Ok(locks)
+}
+
+/// A server takes a moment to let go of the locks of a copy that was killed.
+async fn try_lock(locks: &Locks, em_id: i64) -> super::Result<bool> {
+    const TRIES: u32 = 20;
+    for _ in 1..TRIES {
+        if locks.try_lock(Lock::Turn, em_id).await? {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    locks.try_lock(Lock::Turn, em_id).await
 }
 
 async fn holder(tx: &mut Tx, em_id: i64) -> super::Result<String> {
