@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cli, Command, Exit, check, complain, demo, failover, grant, init, migrate, print, rejects, report, schema,
-    simulate, status, sync, verify, work,
+    Cli, Command, Exit, check, complain, completions, demo, failover, grant, health as ask, init, man, migrate, print,
+    rejects, report, schema, simulate, status, sync, verify, work,
 };
 use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
 use crate::daemon::{self, Daemon};
@@ -83,6 +83,18 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Simulate(_) => {
             let Command::Simulate(args) = cli.command else { return Ok(Exit::Usage) };
             simulate::run(args).await?;
+            Ok(Exit::Done)
+        }
+        Command::Health(args) => {
+            let settings = config::load(need, &overrides, &surroundings)?;
+            ask::run(settings.http.listen, args).await
+        }
+        Command::Completions(args) => {
+            print(|out| completions::write(args, out))?;
+            Ok(Exit::Done)
+        }
+        Command::Man => {
+            print(man::write)?;
             Ok(Exit::Done)
         }
         Command::Check => check::run(&load(&overrides, need)?).await,

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use super::Need;
 use super::layers::Layers;
 use super::problem::{Place, Problem};
 use super::value::Parsed;
-use super::{Need, secret};
 
 /// Where a sync writes when nothing else is said.
 pub(super) const DEFAULT_URL: &str = "sqlite:vemsync.db";
@@ -63,7 +63,6 @@ pub(super) fn read(layers: &mut Layers<'_>, need: Need) -> DatabaseSettings {
     if let Some(given) = layers.file.one("database", "password_file") {
         // A password belongs to the address beside it: it does not follow when a flag or a variable names another.
         let belongs = !file_has_url || matches!(place, Place::File { .. });
-        let path = layers.path(&given);
         match &mut address {
             Address::Sqlite(_) if belongs && file_has_url => layers.problems.add(
                 &given.place,
@@ -76,7 +75,7 @@ pub(super) fn read(layers: &mut Layers<'_>, need: Need) -> DatabaseSettings {
                 "take it out of the url",
             ),
             Address::Postgres(url) if belongs && !has_password(url) && need != Need::Nothing => {
-                match secret::read(&path) {
+                match layers.password(&given) {
                     Ok(password) => set_password(url, &password),
                     Err((what, mend)) => layers.problems.add(&given.place, what, mend),
                 }

@@ -6,6 +6,7 @@
 
 mod client;
 mod contract;
+mod deploy;
 mod docs;
 mod failover;
 mod faults;
