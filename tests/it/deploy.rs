@@ -36,7 +36,7 @@ async fn health_says_yes_only_where_the_daemon_does() {
     assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
     assert!(asked.starts_with("GET /readyz "), "{asked}");
 
-    for garbage in ["", "200", "HTTP/1.1 2000 OK\r\n\r\n", "SSH-2.0-OpenSSH_9.2 200\r\n"] {
+    for garbage in ["", "200", "HTTP/1.1 404 Not Found\r\n\r\n", "SSH-2.0-OpenSSH_9.2 200\r\n"] {
         let (ended, _) = ask(garbage, &[]).await;
         assert_eq!(ended.status, Some(1), "{garbage}: {ended:?}");
     }
