@@ -26,6 +26,7 @@ pub mod man;
 mod migrate;
 mod rejects;
 pub mod report;
+mod run;
 pub mod schema;
 pub mod simulate;
 mod status;

@@ -47,7 +47,9 @@ pub struct Settings {
     pub managers: Vec<ManagerSettings>,
     /// What is read and how.
     pub sync: SyncSettings,
-    /// Health over HTTP.
+    /// How long rows are kept; `None` is for ever.
+    pub keep: Option<TimeDelta>,
+    /// The page, metrics and health over HTTP.
     pub http: HttpSettings,
     /// What is said on the way.
     pub log: LogSettings,
@@ -58,7 +60,7 @@ pub struct Settings {
 }
 
 /// `[sync]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SyncSettings {
     /// The session types to read, in the order of [`KINDS`].
     pub kinds: Vec<&'static SessionKind>,
@@ -82,10 +84,12 @@ pub enum Backfill {
 }
 
 /// `[http]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct HttpSettings {
     /// The address that the daemon listens on.
     pub listen: SocketAddr,
+    /// `user:password`, asked of whoever wants to see more than whether the daemon is alive and ready.
+    pub basic_auth: Option<SecretString>,
 }
 
 /// `[log]`
@@ -217,7 +221,8 @@ pub fn load(need: Need, overrides: &Overrides, around: &Surroundings<'_>) -> Res
         database: database::read(&mut layers, need),
         managers: manager::read(&mut layers, need),
         sync: sync(&mut layers),
-        http: http(&mut layers),
+        keep: keep(&mut layers),
+        http: http(&mut layers, need),
         log: log(&mut layers),
         failover: failover(&mut layers),
         config_file,
@@ -302,10 +307,41 @@ fn sync(layers: &mut Layers<'_>) -> SyncSettings {
     }
 }
 
-fn http(layers: &mut Layers<'_>) -> HttpSettings {
-    let flag = layers.overrides.listen.as_ref();
-    let listen = layers.setting(("--listen", flag), "VEMSYNC_LISTEN", ("http", "listen"), value::listen);
-    HttpSettings { listen: listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 9399))) }
+fn keep(layers: &mut Layers<'_>) -> Option<TimeDelta> {
+    let candidates = [layers.variable("VEMSYNC_KEEP"), layers.file.one("retention", "keep")];
+    layers.pick(candidates, value::keep).and_then(|(keep, _)| keep)
+}
+
+fn http(layers: &mut Layers<'_>, need: Need) -> HttpSettings {
+    let flag = Layers::flag("--listen", layers.overrides.listen.as_ref());
+    let candidates = [flag, layers.variable("VEMSYNC_LISTEN"), layers.file.one("http", "listen")];
+    let listen = layers.pick(candidates, value::listen);
+    let candidates = [layers.variable("VEMSYNC_PUBLIC"), layers.file.one("http", "public")];
+    let is_public = layers.pick(candidates, value::boolean).is_some_and(|(is_public, _)| is_public);
+    let in_file = layers.file.one("http", "basic_auth_file");
+    let auth_file = layers.variable("VEMSYNC_BASIC_AUTH_FILE").or(in_file);
+    // Only who serves it opens it: other commands work for accounts that may not.
+    let basic_auth = auth_file.as_ref().filter(|_| need == Need::Manager).and_then(|given| {
+        match layers.password(given).and_then(value::basic_auth) {
+            Ok(account) => Some(account),
+            Err((what, mend)) => {
+                layers.problems.add(&given.place, what, mend);
+                None
+            }
+        }
+    });
+    if let Some((listen, place)) = &listen
+        && !listen.ip().to_canonical().is_loopback()
+        && !is_public
+        && auth_file.is_none()
+    {
+        let what = format!("{listen} can be reached from other machines, and shows jobs and machines to whoever asks");
+        let mend =
+            "protect it with basic_auth_file in [http], or set public = true there if something in front of it does";
+        layers.problems.add(place, what, mend);
+    }
+    let listen = listen.map_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 9399)), |(listen, _)| listen);
+    HttpSettings { listen, basic_auth }
 }
 
 fn log(layers: &mut Layers<'_>) -> LogSettings {

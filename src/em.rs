@@ -24,6 +24,7 @@ use crate::kind::Entity;
 
 mod action;
 mod auth;
+mod collect;
 mod document;
 mod error;
 pub mod query;
@@ -31,6 +32,7 @@ mod tls;
 mod transport;
 
 pub use action::{Action, Sent, Task};
+pub use collect::Collecting;
 pub use error::{Error, Failure, Rejection};
 pub use query::Query;
 pub use transport::{Answer, Transport};
@@ -219,18 +221,23 @@ impl Client {
     ///
     /// # Errors
     /// The last failure, once another try makes no sense.
-    pub async fn query<T>(
+    pub async fn query<T>(&self, query: &Query, accept: impl FnMut(&[u8]) -> Result<T, Rejection>) -> Result<T, Error> {
+        self.get(&query.url(&self.base), &query.to_string(), Tries::default(), accept).await
+    }
+
+    /// Gets what stands at an address, which messages call `request`.
+    async fn get<T>(
         &self,
-        query: &Query,
+        url: &Url,
+        request: &str,
+        mut tries: Tries,
         mut accept: impl FnMut(&[u8]) -> Result<T, Rejection>,
     ) -> Result<T, Error> {
-        let url = query.url(&self.base);
-        let mut tries = Tries::default();
         let mut refusals = 0;
         loop {
             let token = self.auth.token(self).await?;
             let mut retry_after = None;
-            let failure = match self.send(Method::GET, &url, &token.headers, Bytes::new(), &mut tries).await {
+            let failure = match self.send(Method::GET, url, &token.headers, Bytes::new(), &mut tries).await {
                 Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
                     // Another query's good answer must not let this one ask for ever.
                     refusals += 1;
@@ -246,17 +253,17 @@ impl Client {
                         return Ok(accepted);
                     }
                     Err(rejection) => {
-                        tracing::debug!(kind = query.kind, %rejection, "answer rejected");
+                        tracing::debug!(request, %rejection, "answer rejected");
                         Failure::Rejected(rejection)
                     }
                 },
                 Ok(answer) => {
                     retry_after = self.retry_after(&answer.headers);
-                    self.classify(&answer, &query.to_string())?
+                    self.classify(&answer, request)?
                 }
                 Err(failure) => failure,
             };
-            self.pause(failure, &mut tries, retry_after, &query.to_string()).await?;
+            self.pause(failure, &mut tries, retry_after, request).await?;
         }
     }
 

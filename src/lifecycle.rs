@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,30 @@ impl Signals {
         });
         Self { _watch: watch }
     }
+}
+
+/// Watches for SIGHUP from here on; each one sends something. Where there is none of it, nothing is ever sent.
+///
+/// # Errors
+/// If the signal cannot be watched.
+pub fn hangups() -> std::io::Result<(mpsc::Receiver<()>, JoinSet<()>)> {
+    // One that waits is enough: several that come together are one wish.
+    let (sender, receiver) = mpsc::channel(1);
+    let mut watch = JoinSet::new();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangup = signal(SignalKind::hangup())?;
+        watch.spawn(async move {
+            while hangup.recv().await.is_some() {
+                // If one waits already, that does for both.
+                let _ = sender.try_send(());
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    watch.spawn(async move { sender.closed().await });
+    Ok((receiver, watch))
 }
 
 /// Waits for one signal. Where signals cannot be watched, waits for ever.

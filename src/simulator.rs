@@ -28,6 +28,7 @@ use crate::em::Transport;
 
 mod action;
 mod bulk;
+mod collection;
 mod edit;
 mod faults;
 mod filter;

@@ -17,6 +17,7 @@ use crate::kinds::common;
 
 mod commit;
 mod compare;
+mod daemon;
 mod database;
 mod error;
 mod grant;
@@ -34,6 +35,7 @@ mod sweep;
 mod transition;
 mod view;
 
+pub use daemon::{Collection, Fingerprint, Refusal, Upkeep};
 pub use database::SqlStore;
 pub use error::Error;
 pub use grant::{Granted, reader as grant_reader};
@@ -340,8 +342,14 @@ pub trait Store: Send + Sync {
     /// Writes a line of the diary, and cuts it after 90 days.
     async fn record_pass(&self, pass: &Pass) -> Result<()>;
 
-    /// Everything that `vemsync status` shows.
-    async fn status(&self) -> Result<Vec<ManagerStatus>>;
+    /// What is known of an Enterprise Manager's own collections.
+    async fn collection(&self, em_id: i64) -> Result<Collection>;
+
+    /// Takes note of what an Enterprise Manager said of its own collections.
+    async fn set_collection(&self, em_id: i64, collection: &Collection) -> Result<()>;
+
+    /// Everything that `vemsync status` shows; counting all rows takes seconds on years of history.
+    async fn status(&self, counts_rows: bool) -> Result<Vec<ManagerStatus>>;
 
     /// Rejected records, newest first.
     async fn rejects(&self) -> Result<Vec<RejectRow>>;

@@ -25,6 +25,7 @@ use crate::escape;
 use crate::kind::SessionKind;
 use crate::store::{self, Counts, Pass, Store};
 
+mod collect;
 mod error;
 mod history;
 mod open;
@@ -43,7 +44,7 @@ mod writer;
 pub use error::Error;
 pub use history::HistoryRange;
 pub use sweep::{Comparison, DayCount, SweepOutcome, SweepSummary};
-pub use turn::Turns;
+pub use turn::{OnStandBy, Turns};
 
 use window::Window;
 
@@ -84,6 +85,8 @@ pub struct Options {
     pub backfill: Backfill,
     /// How far below its mark a stream is read again.
     pub overlap: TimeDelta,
+    /// How long rows are kept: history that is older is not read, nor swept. `None` is for ever.
+    pub keep: Option<TimeDelta>,
     /// Whether silent streams are asked for at their own, longer intervals, as a daemon does. A single pass asks for
     /// everything.
     pub spare_silent: bool,
@@ -206,6 +209,12 @@ impl Syncer {
         Ok(Self { client, store, clock, em_id, turns, cancel })
     }
 
+    /// The Enterprise Manager's row in the database.
+    #[must_use]
+    pub fn em_id(&self) -> i64 {
+        self.em_id
+    }
+
     /// The client, for its clock and its counters.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -214,8 +223,8 @@ impl Syncer {
 
     /// From now on it leads: it keeps its turn between passes, and stands by while another instance leads.
     #[must_use]
-    pub fn leading(mut self) -> Self {
-        self.turns.lead();
+    pub fn leading(mut self, on_stand_by: OnStandBy) -> Self {
+        self.turns.lead(on_stand_by);
         self
     }
 
@@ -314,6 +323,7 @@ impl Syncer {
         if mode == Mode::Wide {
             context.writer.flush().await?;
             open::fetch_unseen_parents(context, &mut done).await?;
+            collect::ask(context).await?;
         }
         outcomes.extend(done);
         Ok(outcomes)

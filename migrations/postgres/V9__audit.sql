@@ -117,7 +117,7 @@ from months y
 cross join (select distinct vm_display_name, backup_server_uid from machines) m
 -- The fences keep what is looked up to once a machine.
 cross join lateral (
-  select x.good > 0 as is_protected, greatest(0, (x.counts_until at time zone 'UTC')::date - ((greatest(y.starts + interval '1 microsecond', x.first_end) - interval '1 microsecond') at time zone 'UTC')::date) as days,
+  select x.good > 0 as is_protected, greatest(0, (x.counts_until at time zone interval '0')::date - ((greatest(y.starts + interval '1 microsecond', x.first_end) - interval '1 microsecond') at time zone interval '0')::date) as days,
     coalesce(x.days_within, 0) as days_within_rpo,
     greatest(0, floor(extract(epoch from greatest(
       x.longest,
@@ -139,10 +139,10 @@ cross join lateral (
       (select max(t.end_time) from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < y.ends),
       (select max(t.end_time) from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time < y.ends))) end as counts_until
     from (
-      select r.counts, count(*) filter (where e.end_time >= y.starts) as good, min(e.end_time) as first_good, max(e.end_time) as last_good,
+      select min(r.counts) as counts, count(*) filter (where e.end_time >= y.starts) as good, min(e.end_time) as first_good, max(e.end_time) as last_good,
         min(e.end_time) filter (where e.end_time >= y.starts) as first_in,
         max(e.next_end - e.end_time) filter (where e.next_end >= y.starts) as longest,
-        sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone 'UTC')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone 'UTC')::date)) filter (where e.end_time is not null) as days_within
+        sum(greatest(0, (least(e.next_end - interval '1 microsecond', e.end_time + r.rpo, y.ends) at time zone interval '0')::date - ((greatest(e.end_time, y.starts + interval '1 microsecond') - interval '1 microsecond') at time zone interval '0')::date)) filter (where e.end_time is not null) as days_within
       from (
         select h.rpo_hours * interval '1 hour' as rpo, greatest(h.rpo_hours * interval '1 hour', interval '720 hours') as counts
         from (select case when (select count(*) from report_settings) > 1 then coalesce((
@@ -161,7 +161,6 @@ cross join lateral (
         union all select t.end_time from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid and t.end_time >= y.starts - r.rpo and t.end_time < y.ends
         ) t
       ) e on true
-      group by r.counts
     ) g
     offset 0
   ) x

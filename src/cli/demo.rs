@@ -54,7 +54,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     simulator.stop().await;
     // The reports speak of the moment at which the made-up history ends, on whatever day they are read.
     store.stop_clock(end).await?;
-    let status = store.status().await?;
+    let status = store.status(true).await?;
     let overview = Asked::new(&Request { name: "overview", ..Request::default() })?.build(store.as_ref()).await;
     store.close().await;
     let overview = overview.map_err(report::problem)?;
@@ -78,7 +78,7 @@ fn write(
             .filter(|manager| manager.name == NAME)
             .flat_map(|manager| &manager.kinds)
             .find(|kind| kind.kind == outcome.kind)
-            .map_or_else(|| outcome.counts.read.to_string(), |kind| kind.rows.to_string());
+            .map_or_else(|| outcome.counts.read.to_string(), |kind| kind.rows.unwrap_or_default().to_string());
         new += outcome.counts.inserted;
         changed += outcome.counts.updated;
         let counts = [outcome.counts.inserted, outcome.counts.updated].map(|count| count.to_string());

@@ -108,9 +108,18 @@ password_file = "vemsync.password"
 # How far below its mark a stream is read again, for rows that Enterprise Manager collected late.
 #overlap = "2h"
 
+[retention]
+# How long `vemsync run` keeps sessions: a span of time of at least 92d, or "forever". Enterprise Manager forgets after
+# 13 weeks; what is deleted here is gone.
+#keep = "forever"
+
 [http]
-# Where `vemsync run` answers GET /healthz while it is alive.
+# Where `vemsync run` shows its page, /metrics, /healthz and /readyz.
 #listen = "127.0.0.1:9399"
+# One line, user:password, asked of whoever opens the page: a file that only its owner can read (chmod 600).
+#basic_auth_file = "http.account"
+# Listen beyond this machine without asking for a password, because something in front of it does.
+#public = false
 
 [log]
 # text or json
@@ -136,8 +145,9 @@ mod tests {
     fn load(text: &str) -> Settings {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE_NAME), text).unwrap();
-        for name in [PASSWORD_FILE, "failover.password", "database.password", "em-ca.pem"] {
-            fs::write(folder.path().join(name), "s3cret\n").unwrap();
+        for name in [PASSWORD_FILE, "failover.password", "database.password", "em-ca.pem", "http.account"] {
+            fs::write(folder.path().join(name), if name == "http.account" { "operator:s3cret" } else { "s3cret\n" })
+                .unwrap();
             fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
         let around = Surroundings { env: &|_| None, cwd: folder.path().to_owned(), user_folder: None };
@@ -165,7 +175,8 @@ mod tests {
     fn setting_the_keys_that_show_defaults_changes_nothing() {
         let (plain, full) = (load(TEMPLATE), load(&uncommented()));
         assert_eq!(format!("{:?}", plain.sync), format!("{:?}", full.sync));
-        assert_eq!((plain.http, &plain.log, plain.failover), (full.http, &full.log, full.failover));
+        assert_eq!((plain.http.listen, &plain.log, plain.failover), (full.http.listen, &full.log, full.failover));
+        assert_eq!((plain.keep, full.keep), (None, None));
         assert_eq!(plain.managers[0].insecure, full.managers[0].insecure);
         assert_eq!(plain.managers[0].allow_plain_http, full.managers[0].allow_plain_http);
         let file = |settings: &Settings| Path::new(&settings.database.display).file_name().unwrap().to_owned();

@@ -1,20 +1,15 @@
 //! From parsed arguments to an exit status.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cli, Command, Exit, check, complain, completions, demo, failover, grant, health as ask, init, man, migrate, print,
-    rejects, report, schema, simulate, status, sync, verify, work,
+    Cli, Command, Exit, check, complain, completions, demo, failover, grant, health, init, man, migrate, print,
+    rejects, report, run, schema, simulate, status, sync, verify, work,
 };
-use crate::config::{self, Need, Place, Problem, Problems, Settings, Surroundings};
-use crate::daemon::{self, Daemon};
-use crate::lifecycle::Signals;
-use crate::store::{self, Schema};
-use crate::{escape, health, sync as pass, telemetry};
+use crate::config::{self, Need, Problems, Settings, Surroundings};
+use crate::{escape, store, sync as pass, telemetry};
 
 /// Runs the command. Whatever goes wrong is printed once, here.
 #[must_use]
@@ -87,7 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Command::Health(args) => {
             let settings = config::load(need, &overrides, &surroundings)?;
-            ask::run(settings.http.listen, args).await
+            health::run(settings.http.listen, args).await
         }
         Command::Completions(args) => {
             print(|out| completions::write(args, out))?;
@@ -107,31 +102,13 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Rejects(command) => rejects::run(&load(&overrides, need)?, command).await,
         Command::Migrate(args) => migrate::run(&load(&overrides, need)?, args).await,
         Command::Grant(args) => grant::run(&load(&overrides, need)?, args).await,
-        Command::Run(_) => run_daemon(&load(&overrides, need)?).await,
+        Command::Run(_) => {
+            let reload = || config::load(need, &overrides, &surroundings);
+            run::run(&load(&overrides, need)?, reload).await
+        }
     }
 }
 
 fn demo_settings(overrides: &config::Overrides, alone: &Surroundings<'_>) -> anyhow::Result<Settings> {
     Ok(config::load(Need::Nothing, overrides, alone)?)
-}
-
-async fn run_daemon(settings: &Settings) -> anyhow::Result<Exit> {
-    let cancel = CancellationToken::new();
-    let _signals = Signals::cancel(cancel.clone(), Exit::Incomplete);
-    let listen = settings.http.listen;
-    let _health = health::serve(listen, cancel.clone()).await.map_err(|error| {
-        let what = format!("cannot listen on {listen}: {error}");
-        Problems::from(Problem::new(Place::Flag("--listen"), what, "choose another address, or stop what uses it"))
-    })?;
-    let store = work::open(settings, Schema::Migrate).await?;
-    let mut options = work::options(settings);
-    options.spare_silent = true;
-    options.live_every = Some(settings.sync.interval);
-    let daemon =
-        Daemon { store: store.clone(), clock: work::clock(), options, interval: settings.sync.interval, cancel };
-    tracing::info!(managers = settings.managers.len(), database = settings.database.display, "running");
-    daemon::run(Arc::new(daemon), settings.managers.clone()).await?;
-    store.close().await;
-    tracing::info!("stopped");
-    Ok(Exit::Done)
 }

@@ -21,6 +21,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("VEMSYNC_FAILOVER_ENABLED", "as enabled in the section failover of the settings file"),
     ("VEMSYNC_FAILOVER_PASSWORD_FILE", "as password_file in the section enterprise_manager.failover"),
     ("VEMSYNC_FAILOVER_USERNAME", "as username in the section enterprise_manager.failover"),
+    ("VEMSYNC_KEEP", "as keep in the section retention of the settings file"),
     ("VEMSYNC_PASSWORD", "the password itself, in place of --password-file"),
     ("VEMSYNC_PUBLIC", "as public in the section http of the settings file"),
 ];

@@ -15,7 +15,7 @@ const SILENT: chrono::TimeDelta = chrono::TimeDelta::days(1);
 /// Prints the state of every Enterprise Manager, kind and server.
 pub(super) async fn run(settings: &Settings, args: &StatusArgs) -> anyhow::Result<Exit> {
     let store = work::open(settings, Schema::Require).await?;
-    let managers = store.status().await?;
+    let managers = store.status(true).await?;
     store.close().await;
     print(|out| {
         if args.json {
@@ -70,7 +70,7 @@ fn write_text(
             }
             kinds.add_row([
                 kind.kind.to_owned(),
-                kind.rows.to_string(),
+                kind.rows.unwrap_or_default().to_string(),
                 kind.open.to_string(),
                 kind.rejects.to_string(),
                 terminal::maybe_time(kind.last_pass_at),

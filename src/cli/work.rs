@@ -43,6 +43,7 @@ pub(super) fn options(settings: &Settings) -> Options {
         page_size: sync.page_size,
         backfill: sync.backfill,
         overlap: sync.overlap,
+        keep: settings.keep,
         spare_silent: false,
         live_every: None,
         progress: progress(),

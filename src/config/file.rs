@@ -52,7 +52,15 @@ pub(super) const SECTIONS: &[(&str, &[Key])] = &[
             key("overlap", Shape::Text, "\"2h\""),
         ],
     ),
-    ("http", &[key("listen", Shape::Text, "\"127.0.0.1:9399\"")]),
+    ("retention", &[key("keep", Shape::Text, "\"7y\"")]),
+    (
+        "http",
+        &[
+            key("listen", Shape::Text, "\"127.0.0.1:9399\""),
+            key("basic_auth_file", Shape::Text, "\"http.account\""),
+            key("public", Shape::Boolean, "false"),
+        ],
+    ),
     ("log", &[key("format", Shape::Text, "\"text\""), key("level", Shape::Text, "\"info\"")]),
     ("failover", &[key("enabled", Shape::Boolean, "false")]),
 ];

@@ -39,6 +39,20 @@ pub struct ManagerSettings {
 }
 
 impl ManagerSettings {
+    /// Whether all of it is as in the other, passwords too.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let account = |of: &Option<Credentials>| {
+            of.as_ref().map(|of| (of.username.clone(), of.password.expose_secret().to_owned()))
+        };
+        let rest = |of: &Self| {
+            let flags = (of.insecure, of.allow_plain_http);
+            (of.name.clone(), of.url.clone(), of.ca_file.clone(), of.certificate_sha256.clone(), flags)
+        };
+        let own = |of: &Self| (of.username.clone(), of.password.expose_secret().to_owned());
+        rest(self) == rest(other) && own(self) == own(other) && account(&self.failover) == account(&other.failover)
+    }
+
     /// An Enterprise Manager that is reached with an account and nothing else set.
     #[must_use]
     pub fn new(name: &str, url: Url, username: &str, password: SecretString) -> Self {

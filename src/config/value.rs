@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use super::problem::nearest;
@@ -22,6 +23,9 @@ fn wrong<T>(what: impl Into<String>, mend: impl Into<String>) -> Parsed<T> {
 
 /// Long enough for any history, short enough that no date arithmetic can overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// Fewer days could be deleted and read again for ever.
+const LEAST_KEPT: TimeDelta = TimeDelta::days(92);
 
 /// How a value is quoted in a problem: a pasted page should not fill the screen.
 fn quoted(text: &str) -> String {
@@ -76,6 +80,29 @@ pub(super) fn backfill(text: &str) -> Parsed<Backfill> {
         Err(error) => error,
     };
     wrong(what, format!("{mend}, or all"))
+}
+
+/// How long rows are kept. What Enterprise Manager still has, by default, is not worth deleting before it does.
+pub(super) fn keep(text: &str) -> Parsed<Option<TimeDelta>> {
+    if text.trim().eq_ignore_ascii_case("forever") {
+        return Ok(None);
+    }
+    match delta(text, "7y") {
+        Ok(length) if length >= LEAST_KEPT => Ok(Some(length)),
+        Ok(_) => wrong(
+            format!("{} is less than the 13 weeks for which Enterprise Manager itself keeps sessions", quoted(text)),
+            "give at least 92d, or forever",
+        ),
+        Err((what, mend)) => wrong(what, format!("{mend}, or forever")),
+    }
+}
+
+/// An account of the page: `user:password`.
+pub(super) fn basic_auth(text: SecretString) -> Parsed<SecretString> {
+    match text.expose_secret().split_once(':') {
+        Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(text),
+        _ => wrong("the file holds no user:password", "write it as one line, such as operator:PASSWORD"),
+    }
 }
 
 pub(super) fn kind(text: &str) -> Parsed<&'static SessionKind> {

@@ -1,11 +1,13 @@
 //! The small documents around the queries: the API's root, a logon, an error, and whatever answers in their place.
 
+use chrono::{DateTime, Utc};
 use quick_xml::events::{BytesStart, Event};
 use uuid::Uuid;
 
-use super::Task;
+use super::{Collecting, Task};
 use crate::batch::guid;
 use crate::decode::{Events, attributes, document_text, push_reference, push_text};
+use crate::timestamp;
 
 /// More versions than any product offers.
 const MAX_VERSIONS: usize = 100;
@@ -61,6 +63,46 @@ pub(super) fn task(body: &[u8]) -> Option<Task> {
         }
     })?;
     (root == "Task" && is_plain(&task.id) && !task.state.is_empty()).then_some(task)
+}
+
+/// The collections in a `SystemSessions`, whose rows are called `Sessions`; `None` if the document is another.
+pub(super) fn collections(body: &[u8]) -> Option<Vec<Collecting>> {
+    let mut found = Vec::new();
+    let mut row = Row::default();
+    let root = walk(body, |path, part| {
+        let names: Vec<&str> = path.iter().skip(1).map(String::as_str).collect();
+        match (names.as_slice(), part) {
+            (["Sessions"], Part::Start(_)) => row = Row::default(),
+            (["Sessions"], Part::Text(_)) => found.extend(std::mem::take(&mut row).collecting()),
+            (["Sessions", "SessionType"], Part::Text(text)) => {
+                row.is_collection = matches!(text.trim(), "CollectJob" | "HistoryCollectJob");
+            }
+            (["Sessions", "CreationTimeUTC"], Part::Text(text)) => row.creation_time = timestamp::parse(text.trim()),
+            (["Sessions", "EndTimeUTC"], Part::Text(text)) => row.end_time = timestamp::parse(text.trim()),
+            (["Sessions", "State"], Part::Text(text)) => row.state = printable(text),
+            (["Sessions", "Result", "Message"], Part::Text(text)) => row.message = printable(text),
+            _ => {}
+        }
+    })?;
+    (root == "SystemSessions").then_some(found)
+}
+
+/// A row of system sessions.
+#[derive(Default)]
+struct Row {
+    is_collection: bool,
+    creation_time: Option<DateTime<Utc>>,
+    end_time: Option<DateTime<Utc>>,
+    state: String,
+    message: String,
+}
+
+impl Row {
+    fn collecting(self) -> Option<Collecting> {
+        let creation_time = self.creation_time.filter(|_| self.is_collection)?;
+        let message = Some(self.message).filter(|text| !text.is_empty());
+        Some(Collecting { creation_time, end_time: self.end_time, state: self.state, message })
+    }
 }
 
 /// `Error@Message`; `None` if the document is no error of the API.
@@ -200,6 +242,37 @@ mod tests {
         {
             assert_eq!(task(other.as_bytes()), None);
         }
+    }
+
+    #[test]
+    fn collections_are_told_from_other_system_sessions() {
+        let row = |kind: &str, rest: &str| {
+            format!(
+                "<Sessions Type=\"SystemSession\" Name=\"x\"><Links/><SessionType>{kind}</SessionType>{rest}</Sessions>"
+            )
+        };
+        let body = format!(
+            "<SystemSessions xmlns=\"x\">{}{}{}</SystemSessions>",
+            row("LicAutoUpdate", "<CreationTimeUTC>2026-03-01T04:00:00Z</CreationTimeUTC><State>Failed</State>"),
+            row(
+                "CollectJob",
+                "<CreationTimeUTC>2026-03-01T03:00:00.07Z</CreationTimeUTC><EndTimeUTC>2026-03-01T03:00:18Z</EndTimeUTC>\
+                 <State>CompletedWarning</State><Result><Result>CompletedWarning</Result><Message>vbr &lt;2&gt;</Message>\
+                 <IsCanceled>false</IsCanceled></Result>",
+            ),
+            row(
+                "HistoryCollectJob",
+                "<CreationTimeUTC>2026-03-01T03:15:00Z</CreationTimeUTC><State>InProgress</State>"
+            ),
+        );
+        let found = collections(body.as_bytes()).expect("a list");
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].message.as_deref(), Some("vbr <2>"));
+        assert_eq!(found[0].end_time, timestamp::parse("2026-03-01T03:00:18Z"));
+        assert!(found[0].is_good() && !found[1].is_good());
+        assert_eq!((found[1].end_time, found[1].state.as_str()), (None, "InProgress"));
+        assert_eq!(collections(b"<SystemSessions/>"), Some(Vec::new()));
+        assert_eq!(collections(b"<QueryResult/>"), None);
     }
 
     #[test]

@@ -157,6 +157,9 @@ fn answer(shared: &Shared, call: &Call, fault: Option<&Fault>) -> Reply {
     if path.eq_ignore_ascii_case("query") {
         return if get { query(shared, call, fault) } else { Reply::error(405, "Method Not Allowed") };
     }
+    if path.eq_ignore_ascii_case("systemSessions") && get {
+        return Reply::ok(shared.world().system_sessions(shared.now()));
+    }
     if let Some(id) = path.strip_prefix("tasks/") {
         return task(shared, call, id);
     }

@@ -223,6 +223,8 @@ pub struct World {
     pub(super) retention_days: Option<i64>,
     /// What befalls Enterprise Manager.
     pub(super) mishaps: Mishaps,
+    /// It collects from no server from then on.
+    pub(super) collects_until: Option<Ticks>,
     /// Counts edits, so that an answer that was kept is known to be stale.
     pub(super) version: u64,
 }
@@ -241,6 +243,7 @@ impl World {
             rng: fastrand::Rng::with_seed(seed),
             retention_days: None,
             mishaps: Mishaps::default(),
+            collects_until: None,
             version: 0,
         }
     }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::lock::Locks;
 use super::sql::Dialect;
 use super::{
-    Backfill, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass, RejectRow,
-    Result, Schema, Store, StoredRow, Sweep, migrate, postgres, sqlite,
+    Backfill, Collection, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass,
+    RejectRow, Result, Schema, Store, StoredRow, Sweep, migrate, postgres, sqlite,
 };
 use crate::batch::{Batch, Values};
 use crate::kind::{Entity, SessionKind};
@@ -398,8 +398,16 @@ impl Store for SqlStore {
         super::report::record_pass(self, pass).await
     }
 
-    async fn status(&self) -> Result<Vec<ManagerStatus>> {
-        super::report::status(&mut self.begin_read().await?).await
+    async fn collection(&self, em_id: i64) -> Result<Collection> {
+        super::daemon::collection(&mut self.begin_read().await?, em_id).await
+    }
+
+    async fn set_collection(&self, em_id: i64, collection: &Collection) -> Result<()> {
+        super::daemon::set_collection(self, em_id, collection).await
+    }
+
+    async fn status(&self, counts_rows: bool) -> Result<Vec<ManagerStatus>> {
+        super::report::status(&mut self.begin_read().await?, counts_rows).await
     }
 
     async fn rejects(&self) -> Result<Vec<RejectRow>> {

@@ -75,6 +75,8 @@ pub struct ManagerStatus {
     pub api_version: Option<String>,
     /// When it was last found to show older data than before.
     pub went_back_at: Option<DateTime<Utc>>,
+    /// Whether it collects from its backup servers, as far as it was told.
+    pub collection: super::Collection,
     /// Who writes for it, or did last.
     pub lease: Option<LeaseStatus>,
     /// One entry a session type.
@@ -95,8 +97,8 @@ pub struct LeaseStatus {
 pub struct KindStatus {
     /// The API's query type.
     pub kind: &'static str,
-    /// Rows that are stored.
-    pub rows: i64,
+    /// Rows that are stored, where they were counted.
+    pub rows: Option<i64>,
     /// Records that could not be stored.
     pub rejects: i64,
     /// Rows that have not ended.
@@ -136,7 +138,7 @@ pub struct StreamStatus {
     pub overlap_seconds: i64,
 }
 
-pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
+pub(super) async fn status(tx: &mut Tx, counts_rows: bool) -> Result<Vec<ManagerStatus>> {
     let managers = tx
         .query("select id, name, base_url, api_version, went_back_at from enterprise_managers order by name", vec![])
         .await?;
@@ -150,7 +152,10 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
             let rejects = "select count(*) from sync_rejects where em_id = $1 and kind = $2";
             let mut status = KindStatus {
                 kind: kind.name,
-                rows: tx.query(&counted, vec![em_id.into()]).await?[0].int(0)?,
+                rows: match counts_rows {
+                    true => Some(tx.query(&counted, vec![em_id.into()]).await?[0].int(0)?),
+                    false => None,
+                },
                 rejects: tx.query(rejects, vec![em_id.into(), kind.name.into()]).await?[0].int(0)?,
                 open: tx.query(&open, vec![em_id.into()]).await?[0].int(0)?,
                 last_pass_at: None,
@@ -200,6 +205,7 @@ pub(super) async fn status(tx: &mut Tx) -> Result<Vec<ManagerStatus>> {
             base_url: manager.text(2)?.unwrap_or_default(),
             api_version: manager.text(3)?,
             went_back_at: manager.maybe_time(4)?,
+            collection: super::daemon::collection(tx, em_id).await?,
             lease: lease(tx, em_id).await?,
             kinds,
         });

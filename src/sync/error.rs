@@ -1,6 +1,6 @@
 //! Why a part of a pass came to nothing.
 
-use crate::{em, store};
+use crate::{em, escape, store};
 
 /// What ends a kind's part of a pass, or all of it.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,19 @@ impl Error {
     pub fn is_too_empty(&self) -> bool {
         let Self::Read { source: em::Error::Exhausted { last, .. }, .. } = self else { return false };
         matches!(last, em::Failure::Rejected(em::Rejection::NoContainer))
+    }
+
+    /// What went wrong, where no part of Enterprise Manager could be read: then it does not matter what was asked.
+    #[must_use]
+    pub fn away(&self) -> String {
+        match self {
+            Self::Source(em::Error::Exhausted { last, .. })
+            | Self::Read { source: em::Error::Exhausted { last, .. }, .. } => {
+                format!("Enterprise Manager cannot be read: {last}")
+            }
+            Self::Source(source) | Self::Read { source, .. } => escape::chain(source),
+            other => escape::chain(other),
+        }
     }
 
     /// Whether no other kind can do better.

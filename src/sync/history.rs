@@ -43,6 +43,7 @@ pub(super) async fn first(reader: &mut Reader<'_>) -> Result<(), Error> {
     };
     let settled = begun.as_ref().and_then(|begun| begun.floor);
     let floor = settled.map_or(floor, |settled| settled.min(floor));
+    let floor = context.options.keep.map_or(floor, |keep| floor.max(floor_second(started_at - keep)));
     let window = match &begun {
         Some(begun) => Window { from: floor.min(begun.from), to: Some(begun.from) },
         None => Window::since(floor),

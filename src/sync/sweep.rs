@@ -36,6 +36,9 @@ const CONTENT: TimeDelta = TimeDelta::days(7);
 /// When a full sweep is due, as a time of day by Enterprise Manager's clock: most backup windows leave it alone.
 const NIGHT: TimeDelta = TimeDelta::hours(3);
 
+/// What is about to be deleted because of its age is not swept: a sweep under way must not bring it back.
+const EXPIRING: TimeDelta = TimeDelta::days(2);
+
 /// A sweep that was interrupted for longer than this begins anew.
 const STALE: TimeDelta = TimeDelta::hours(36);
 
@@ -306,9 +309,12 @@ impl State {
     async fn load(reader: &Reader<'_>, order: Order) -> Result<Option<Self>, Error> {
         let (context, kind) = (reader.context, reader.kind);
         let store = context.store;
-        let Some(floor) = floor(store, context.em_id, kind).await? else {
+        let Some(mut floor) = floor(store, context.em_id, kind).await? else {
             return Ok(None);
         };
+        if let Some(keep) = context.options.keep {
+            floor = floor.max(floor_second(order.started_at - keep + EXPIRING));
+        }
         let sweeps = store.sweeps(context.em_id, kind).await?;
         let begun = sweeps.into_iter().find(|sweep| sweep.scope == order.scope && sweep.started_at == order.started_at);
         let begun = begun.filter(|_| !planted::is(Bug::SweepFromZero));

@@ -27,8 +27,12 @@ pub struct Turns {
     em_id: i64,
     cancel: CancellationToken,
     leads: bool,
+    on_stand_by: OnStandBy,
     held: Mutex<Option<Turn>>,
 }
+
+/// Told the leader's name once this instance stands by, and `None` once it does not any longer.
+pub type OnStandBy = Box<dyn Fn(Option<&str>) + Send + Sync>;
 
 /// A turn under way, renewed for as long as it lives.
 struct Turn {
@@ -41,12 +45,13 @@ impl Turns {
     /// A visitor, who has the turn for its work only. The token ends its waiting.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, em_id: i64, cancel: CancellationToken) -> Self {
-        Self { store, clock, em_id, cancel, leads: false, held: Mutex::default() }
+        Self { store, clock, em_id, cancel, leads: false, on_stand_by: Box::new(|_| {}), held: Mutex::default() }
     }
 
     /// From now on it leads, or stands by while another does.
-    pub fn lead(&mut self) {
+    pub fn lead(&mut self, on_stand_by: OnStandBy) {
         self.leads = true;
+        self.on_stand_by = on_stand_by;
     }
 
     /// Waits for the turn. Nothing happens if it is ours already.
@@ -173,12 +178,14 @@ impl Turns {
         let mut stood_by = false;
         while let Asked::Taken(holder) = self.leases().lead(self.em_id, self.clock.now()).await? {
             if !stood_by {
-                tracing::info!(holder, "standing by: another instance leads");
+                tracing::info!(holder = holder.as_str(), "standing by: another instance leads");
                 stood_by = true;
+                (self.on_stand_by)(Some(&holder));
             }
             self.pause((self.leases().length() / 20).mul_f64(0.75 + fastrand::f64() / 2.0)).await?;
         }
         if stood_by {
+            (self.on_stand_by)(None);
             tracing::info!("taking over");
         }
         Ok(())

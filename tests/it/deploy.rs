@@ -1,7 +1,7 @@
 //! What installs and supervises the program, as far as it can be looked at without a supervisor.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use crate::support::program::{Ended, Place, run};
@@ -20,8 +20,11 @@ async fn ask(answer: &'static str, arguments: &[&str]) -> (Ended, String) {
     let place = Place::new("demo");
     let mut command = place.command(&[&["health"], arguments].concat());
     // As in the container, where the address to listen on is every one.
-    command.env("VEMSYNC_LISTEN", address.replace("127.0.0.1", "0.0.0.0"));
-    (run(command).await, asked.join().expect("no panic"))
+    command.env("VEMSYNC_LISTEN", address.replace("127.0.0.1", "0.0.0.0")).env("VEMSYNC_PUBLIC", "true");
+    let ended = run(command).await;
+    // Where it did not ask, somebody has to.
+    drop(TcpStream::connect(address));
+    (ended, asked.join().expect("no panic"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -283,7 +283,8 @@ async fn a_backfill_and_a_leader_take_turns() {
     for database in both().await {
         let simulator = simulate(fleet(62)).await;
         let (first, second) = (database.open_with_leases_of(SHORT).await, database.open_with_leases_of(SHORT).await);
-        let leader = connect(&manager(&simulator), first.clone()).await.expect("a connection").leading();
+        let leader =
+            connect(&manager(&simulator), first.clone()).await.expect("a connection").leading(Box::new(|_| {}));
         let short = sync::Options { backfill: vemsync::config::Backfill::For(TimeDelta::hours(5)), ..options() };
         leader.pass(Mode::Wide, &short).await.expect("a pass");
         simulator.set_faults(slow(30));

@@ -44,6 +44,11 @@ impl Server {
         }
         self.since.is_none_or(|since| last >= since).then_some(last)
     }
+
+    /// Whether a collection at that moment finds nobody there.
+    pub(in crate::simulator) fn is_away(&self, at: Ticks) -> bool {
+        self.outages.iter().any(|(from, to)| (*from..*to).contains(&at))
+    }
 }
 
 /// Which list a job stands in.

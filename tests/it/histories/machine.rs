@@ -20,8 +20,8 @@ use vemsync::clock::Clock;
 use vemsync::kind::{Entity, SessionKind};
 use vemsync::kinds;
 use vemsync::store::{
-    self, Backfill, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass,
-    RejectRow, Result, Schema, Store, StoredRow, Sweep,
+    self, Backfill, Collection, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow,
+    Pass, RejectRow, Result, Schema, Store, StoredRow, Sweep,
 };
 
 use super::model::Model;
@@ -340,8 +340,16 @@ impl Store for Watched {
         self.call("record_pass", |store| Box::pin(async move { store.record_pass(&pass).await })).await
     }
 
-    async fn status(&self) -> Result<Vec<ManagerStatus>> {
-        self.inner.status().await
+    async fn collection(&self, em_id: i64) -> Result<Collection> {
+        self.inner.collection(em_id).await
+    }
+
+    async fn set_collection(&self, em_id: i64, collection: &Collection) -> Result<()> {
+        self.inner.set_collection(em_id, collection).await
+    }
+
+    async fn status(&self, counts_rows: bool) -> Result<Vec<ManagerStatus>> {
+        self.inner.status(counts_rows).await
     }
 
     async fn rejects(&self) -> Result<Vec<RejectRow>> {

@@ -105,6 +105,7 @@ impl Run {
             page_size: history.page_size,
             backfill: history.backfill,
             overlap: profile.overlap,
+            keep: None,
             spare_silent: history.spare_silent,
             live_every: seed.is_multiple_of(3).then_some(std::time::Duration::from_secs(1)),
             progress: Arc::new(|_| {}),

@@ -65,6 +65,7 @@ pub fn options() -> Options {
         page_size: 500,
         backfill: Backfill::For(TimeDelta::days(30)),
         overlap: TimeDelta::hours(2),
+        keep: None,
         spare_silent: false,
         live_every: None,
         progress: Arc::new(|_| {}),

@@ -1,0 +1,288 @@
+//! Follows one Enterprise Manager: pass after pass, whatever happens to it, to the database or to the configuration.
+//!
+//! What goes wrong is noted in [`crate::health::Health`], and logged when it begins and when it ends, not at each try.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::retention::Retention;
+use super::sweeps::Sweeps;
+use super::{Daemon, Order, refusal};
+use crate::em::{Client, Limits};
+use crate::escape;
+use crate::health::{self, Condition};
+use crate::store::{self, Counts, Fingerprint, Refusal};
+use crate::sync::{Error, Mode, Options, Summary, Syncer};
+
+/// Between the beginnings of two passes in which marks rise, at the most.
+const WIDE_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Between two looks at a database that is away.
+const DATABASE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Between two looks at an Enterprise Manager that is away, where passes come more often.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Follows it until the daemon ends, or until the configuration does not name it any longer.
+pub(super) async fn follow(daemon: Arc<Daemon>, name: String, mut orders: watch::Receiver<Order>) {
+    loop {
+        let order = orders.borrow_and_update().clone();
+        let cancel = daemon.cancel.child_token();
+        daemon.health.enter(&name, &order.sync.kinds, order.sync.interval, daemon.clock.now());
+        let mut following = pin!(Follower::new(&daemon, order, cancel.clone()).run());
+        let is_changed = tokio::select! {
+            () = &mut following => false,
+            changed = orders.changed() => {
+                // The commit under way is finished.
+                cancel.cancel();
+                following.await;
+                changed.is_ok()
+            }
+        };
+        if !is_changed || daemon.cancel.is_cancelled() {
+            break;
+        }
+    }
+    daemon.health.leave(&name);
+}
+
+struct Follower<'a> {
+    daemon: &'a Arc<Daemon>,
+    order: Order,
+    options: Options,
+    cancel: CancellationToken,
+    syncer: Option<Syncer>,
+    last_wide: Option<Instant>,
+    /// Failures in a row.
+    failures: u32,
+    sweeps: Sweeps,
+    retention: Retention,
+}
+
+impl<'a> Follower<'a> {
+    fn new(daemon: &'a Arc<Daemon>, order: Order, cancel: CancellationToken) -> Self {
+        let sync = &order.sync;
+        let options = Options {
+            kinds: sync.kinds.clone(),
+            page_size: sync.page_size,
+            backfill: sync.backfill,
+            overlap: sync.overlap,
+            keep: order.keep,
+            spare_silent: true,
+            live_every: Some(sync.interval),
+            progress: Arc::new(|_| {}),
+        };
+        Self {
+            daemon,
+            order,
+            options,
+            cancel,
+            syncer: None,
+            last_wide: None,
+            failures: 0,
+            sweeps: Sweeps::new(),
+            retention: Retention::default(),
+        }
+    }
+
+    async fn run(mut self) {
+        drop(self.sleep(self.order.delay).await);
+        while !self.cancel.is_cancelled() {
+            let pause = match self.pass().await {
+                Ok(pause) => pause,
+                Err(Error::Interrupted) => break,
+                Err(error) => self.fail(error).await,
+            };
+            // Managers that were started together need not be asked together.
+            let pause = pause.mul_f64(0.9 + fastrand::f64() / 10.0);
+            match &self.syncer {
+                Some(syncer) => syncer.rest(pause).await,
+                None => drop(self.sleep(pause).await),
+            }
+        }
+        if let Some(syncer) = &self.syncer {
+            syncer.log_off().await;
+        }
+    }
+
+    /// One pass, and what there is time for after it. Returns the pause until the next one.
+    async fn pass(&mut self) -> Result<Duration, Error> {
+        let syncer = match &self.syncer {
+            Some(syncer) => syncer,
+            None => {
+                let connected = self.connect().await?;
+                self.syncer.insert(connected)
+            }
+        };
+        let (daemon, name, interval) = (self.daemon, &self.order.manager.name, self.order.sync.interval);
+        let (begun, began) = (Instant::now(), daemon.clock.now());
+        // Rather too early than too late; and not all of them in step.
+        let wide_after = WIDE_EVERY.mul_f64(0.9 + fastrand::f64() / 10.0).saturating_sub(interval);
+        let is_wide = self.last_wide.is_none_or(|last| last.elapsed() >= wide_after);
+        let mode = if is_wide { Mode::Wide } else { Mode::Narrow };
+        let summary = syncer.pass(mode, &self.options).await?;
+        daemon.metrics.pass(name, mode, &summary, begun.elapsed());
+        let news = daemon.health.note(name, mode, began, &summary);
+        // A pass in which no kind was read is none: the manager went away after the logon.
+        if summary.is_void() {
+            let error = summary.kinds.into_iter().find_map(|kind| kind.result.err());
+            return Err(error.expect("a void pass failed in every kind"));
+        }
+        if is_wide {
+            self.last_wide = Some(begun);
+        }
+        self.failures = 0;
+        let before = daemon.health.managers().remove(name);
+        let is_back = daemon.health.turn(name, Condition::Following, None, daemon.clock.now());
+        if is_back && let Some(before) = before {
+            announce(&before.condition, before.since, daemon.clock.now());
+        }
+        for (kind, error) in news {
+            match error {
+                Some(error) => tracing::error!(kind, "{error}"),
+                // Where all of it was away, one line has said so.
+                None if !is_back => tracing::info!(kind, "read again"),
+                None => {}
+            }
+        }
+        report(mode, &summary);
+        let until = begun + interval.mul_f64(0.75);
+        self.sweeps.go_on(daemon, name, syncer, &self.options, &summary, until).await;
+        if let Some(keep) = self.order.keep {
+            let until = begun + interval.mul_f64(0.9);
+            match self.retention.go_on(daemon, syncer, keep, until).await {
+                // A visitor has the turn: after the next pass, then.
+                Ok(()) | Err(store::Error::Fenced { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(interval.saturating_sub(begun.elapsed()))
+    }
+
+    /// Logs on, once that may be tried, and enters the Enterprise Manager in the database.
+    async fn connect(&self) -> Result<Syncer, Error> {
+        let (daemon, manager) = (self.daemon, &self.order.manager);
+        let refusals = daemon.upkeep.refusals(&manager.name).await?;
+        let ours: Vec<&Refusal> = refusals.iter().filter(|refusal| refusal.credentials.fits(self.account())).collect();
+        let times: Vec<DateTime<Utc>> = ours.iter().map(|refusal| refusal.refused_at).collect();
+        let now = daemon.clock.now();
+        if let (Some(last), Some(next)) = (ours.last(), refusal::next_try(&times))
+            && let Ok(wait) = (next - now).to_std()
+        {
+            let condition = Condition::Refused(last.message.clone());
+            if daemon.health.turn(&manager.name, condition, Some(next), now) {
+                let next = next.format("%H:%M");
+                tracing::error!(
+                    "the account was refused before the start; it is tried again at {next}, or with another password"
+                );
+            }
+            self.sleep(wait).await?;
+        }
+        let client = Client::new(manager, Limits::default(), daemon.clock.clone()).map_err(Error::Source)?;
+        let (store, clock) = (daemon.store.clone(), daemon.clock.clone());
+        let connected = Syncer::connect(manager, client, store, clock, self.cancel.clone()).await?;
+        daemon.upkeep.forget_refusals(&manager.name).await?;
+        let (daemon, name) = (daemon.clone(), manager.name.clone());
+        Ok(connected.leading(Box::new(move |leader| {
+            let condition = leader.map_or(Condition::Starting, |leader| Condition::StandingBy(leader.to_owned()));
+            daemon.health.turn(&name, condition, None, daemon.clock.now());
+        })))
+    }
+
+    /// Takes note of a failure and returns how long to wait. One line when it begins; one more when it has ended.
+    async fn fail(&mut self, error: Error) -> Duration {
+        let (daemon, name) = (self.daemon, &self.order.manager.name);
+        let now = daemon.clock.now();
+        let mut said = escape::chain(&error);
+        let interval = self.order.sync.interval;
+        let (condition, pause) = match &error {
+            Error::Store(store::Error::Fenced { .. }) => {
+                tracing::warn!("{said}");
+                return Duration::ZERO;
+            }
+            Error::Store(_) => (Condition::DatabaseAway(said.clone()), interval.min(DATABASE_PAUSE)),
+            refused if refused.is_refusal() => {
+                // A client that was refused stays silent; a new one may ask again, later.
+                if let Some(refused) = self.syncer.take() {
+                    refused.log_off().await;
+                }
+                (Condition::Refused(said.clone()), self.remember_refusal(now, &said).await)
+            }
+            _ => {
+                said = error.away();
+                self.failures += 1;
+                let growing = interval.saturating_mul(1 << self.failures.min(3)) / 2;
+                (Condition::Away(said.clone()), growing.min(LONGEST_PAUSE).max(interval))
+            }
+        };
+        let next_try = chrono::TimeDelta::from_std(pause).ok().map(|pause| now + pause);
+        if daemon.health.turn(name, condition, next_try, now) {
+            tracing::error!("{said}");
+        }
+        pause
+    }
+
+    /// Keeps a refusal across restarts, and returns how long to wait after it.
+    async fn remember_refusal(&self, now: DateTime<Utc>, said: &str) -> Duration {
+        let (upkeep, name) = (&self.daemon.upkeep, &self.order.manager.name);
+        let credentials = Fingerprint::of(self.account());
+        let refusal = Refusal { refused_at: now, credentials, message: said.to_owned() };
+        let remembered = async {
+            upkeep.add_refusal(name, &refusal).await?;
+            upkeep.refusals(name).await
+        };
+        let mut times = vec![now];
+        match remembered.await {
+            Ok(refusals) => {
+                times = refusals
+                    .iter()
+                    .filter(|refusal| refusal.credentials.fits(self.account()))
+                    .map(|refusal| refusal.refused_at)
+                    .collect();
+            }
+            Err(error) => tracing::warn!("the refusal is not remembered across a restart: {}", escape::chain(&error)),
+        }
+        refusal::next_try(&times).and_then(|next| (next - now).to_std().ok()).unwrap_or_default()
+    }
+
+    fn account(&self) -> [&str; 3] {
+        let manager = &self.order.manager;
+        [manager.url.as_str(), &manager.username, manager.password.expose_secret()]
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), Error> {
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(Error::Interrupted),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+}
+
+/// Says that what was wrong is over.
+fn announce(before: &Condition, since: DateTime<Utc>, now: DateTime<Utc>) {
+    let span = health::span(now - since);
+    match before {
+        Condition::Starting => tracing::info!("following"),
+        Condition::Away(_) => tracing::info!("Enterprise Manager is back after {span}"),
+        Condition::DatabaseAway(_) => tracing::info!("the database is back after {span}"),
+        Condition::Refused(_) => tracing::info!("the account is let in again after {span}"),
+        Condition::StandingBy(_) | Condition::Following => {}
+    }
+}
+
+fn report(mode: Mode, summary: &Summary) {
+    let sum = |count: fn(&Counts) -> u64| summary.kinds.iter().map(|kind| count(&kind.counts)).sum::<u64>();
+    let (new, changed, rejected) = (sum(|c| c.inserted), sum(|c| c.updated), sum(|c| c.rejected));
+    if new + changed + rejected > 0 {
+        tracing::info!(mode = mode.name(), new, changed, rejected, "pass");
+    } else {
+        tracing::debug!(mode = mode.name(), requests = summary.requests, "idle pass");
+    }
+}

@@ -1,0 +1,175 @@
+//! What `vemsync run` shows over HTTP, all of it read-only: whether it is alive, whether it is ready, metrics.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::health::{Health, Trouble};
+use crate::metrics::Metrics;
+use crate::store::{Store, Upkeep};
+
+/// A database that takes longer to answer a plain question counts as away.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is shown.
+pub struct Site {
+    /// How the followers are.
+    pub health: Arc<Health>,
+    /// What they counted.
+    pub metrics: Arc<Metrics>,
+    /// What is stored.
+    pub store: Arc<dyn Store>,
+    /// The same database, to see whether it answers.
+    pub upkeep: Arc<dyn Upkeep>,
+    /// This machine's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Site {
+    /// All that keeps the daemon from being ready.
+    pub async fn troubles(&self) -> Vec<Trouble> {
+        let mut troubles = Vec::new();
+        let asked = tokio::time::timeout(DATABASE_PATIENCE, self.upkeep.ping()).await;
+        let failure = match asked {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(crate::escape::chain(&error)),
+            Err(_) => Some("it does not answer".to_owned()),
+        };
+        if let Some(what) = failure {
+            let what = format!("the database cannot be used: {what}");
+            let mend = "see that it runs and can be reached; vemsync goes on by itself";
+            troubles.push(Trouble { manager: None, kind: None, what, mend });
+        }
+        troubles.extend(self.health.troubles(self.clock.now()));
+        troubles
+    }
+}
+
+/// What answers: at first nothing but that it is alive, and the site once there is one.
+#[derive(Clone, Default)]
+pub struct Web {
+    site: Arc<OnceLock<Site>>,
+    account: Option<Arc<SecretString>>,
+}
+
+impl Web {
+    /// With the account (`user:password`) that is asked of visitors, if any.
+    #[must_use]
+    pub fn new(account: Option<SecretString>) -> Self {
+        Self { site: Arc::default(), account: account.map(Arc::new) }
+    }
+
+    /// From now on there is something to show.
+    pub fn open(&self, site: Site) {
+        // There is one start, and so one site.
+        drop(self.site.set(site));
+    }
+
+    /// What is shown, once there is something.
+    #[must_use]
+    pub fn site(&self) -> Option<&Site> {
+        self.site.get()
+    }
+
+    /// Whether the visitor may see more than whether the daemon is alive and ready.
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let Some(account) = &self.account else { return true };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given =
+            given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+        let given = given.and_then(|(_, encoded)| BASE64.decode(encoded.trim()).ok()).unwrap_or_default();
+        // Hashes, so that the time which the comparison takes says nothing.
+        Sha256::digest(given) == Sha256::digest(account.expose_secret())
+    }
+}
+
+/// Listens on the address and answers until cancelled, in a task of the returned set.
+///
+/// # Errors
+/// If the address cannot be listened on.
+pub async fn serve(listen: SocketAddr, web: Web, cancel: CancellationToken) -> io::Result<JoinSet<io::Result<()>>> {
+    let listener = TcpListener::bind(listen).await?;
+    let closed = Router::new().route("/metrics", get(metrics)).layer(from_fn_with_state(web.clone(), admitted));
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .merge(closed)
+        .layer(axum::middleware::from_fn(guarded))
+        .with_state(web);
+    let mut task = JoinSet::new();
+    task.spawn(async move { axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await });
+    Ok(task)
+}
+
+/// Nothing can be changed here, and nothing from elsewhere is run or shown in what is sent.
+async fn guarded(request: Request, next: Next) -> Response {
+    let is_reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = if is_reading {
+        next.run(request).await
+    } else {
+        (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "this is read-only\n").into_response()
+    };
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn admitted(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if web.admits(request.headers()) {
+        return next.run(request).await;
+    }
+    let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"vemsync\", charset=\"UTF-8\"")];
+    (StatusCode::UNAUTHORIZED, ask, "this asks for the account in basic_auth_file\n").into_response()
+}
+
+/// Whoever may not see more is told no more than whether it is ready.
+async fn readyz(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let Some(site) = web.site() else { return starting() };
+    let troubles = site.troubles().await;
+    if troubles.is_empty() {
+        return "ready\n".into_response();
+    }
+    let mut text = "not ready\n".to_owned();
+    if web.admits(&headers) {
+        text.extend(troubles.iter().map(|trouble| format!("{trouble}\n")));
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+async fn metrics(State(web): State<Web>) -> Response {
+    let Some(site) = web.site() else { return starting() };
+    let stored = tokio::time::timeout(DATABASE_PATIENCE, site.store.status(false)).await;
+    let stored = stored.ok().and_then(Result::ok);
+    let is_ready = site.troubles().await.is_empty();
+    let text = site.metrics.text(&site.health, stored.as_deref(), is_ready, site.clock.now());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+fn starting() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready\nthe database is being opened\n").into_response()
+}
