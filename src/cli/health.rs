@@ -35,7 +35,9 @@ pub(super) async fn run(listen: SocketAddr, args: &HealthArgs) -> anyhow::Result
     let answer = answer.with_context(|| format!("{address} does not answer"))?;
     let answer = answer.with_context(|| format!("cannot ask {address}"))?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let (status, said) = (head.lines().next().unwrap_or_default(), escape::control(body.trim()));
+    let status = head.lines().next().unwrap_or_default();
+    let said: Vec<_> = body.trim().lines().map(escape::control).collect();
+    let said = said.join("; ");
     if !["HTTP/1.1 200", "HTTP/1.0 200"].contains(&status.get(..12).unwrap_or_default()) {
         bail!("http://{address}{path} answers {}: {said}", escape::control(status));
     }

@@ -33,9 +33,9 @@ async fn health_says_yes_only_where_the_daemon_does() {
     assert_eq!((ended.status, ended.out.as_str()), (Some(0), "ok\n"), "{ended:?}");
     assert!(asked.starts_with("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:"), "{asked}");
 
-    let (ended, asked) = ask("HTTP/1.1 503 Service Unavailable\r\n\r\nno database\n", &["--ready"]).await;
+    let (ended, asked) = ask("HTTP/1.1 503 Service Unavailable\r\n\r\nnot ready\nno database\n", &["--ready"]).await;
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    assert!(ended.err.contains("/readyz answers HTTP/1.1 503 Service Unavailable: no database"), "{}", ended.err);
+    assert!(ended.err.contains("/readyz answers HTTP/1.1 503 Service Unavailable: not ready; no database"), "{}", ended.err);
     assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
     assert!(asked.starts_with("GET /readyz "), "{asked}");
 
