@@ -99,12 +99,18 @@ impl Web {
     }
 }
 
-/// Listens on the address and answers until cancelled, in a task of the returned set.
+/// Listens on the address and answers until cancelled, in a task of the returned set. Also returns the address, whose
+/// port was chosen if none was asked for.
 ///
 /// # Errors
 /// If the address cannot be listened on.
-pub async fn serve(listen: SocketAddr, web: Web, cancel: CancellationToken) -> io::Result<JoinSet<io::Result<()>>> {
+pub async fn serve(
+    listen: SocketAddr,
+    web: Web,
+    cancel: CancellationToken,
+) -> io::Result<(SocketAddr, JoinSet<io::Result<()>>)> {
     let listener = TcpListener::bind(listen).await?;
+    let listen = listener.local_addr()?;
     let closed = Router::new().route("/metrics", get(metrics)).layer(from_fn_with_state(web.clone(), admitted));
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -114,7 +120,7 @@ pub async fn serve(listen: SocketAddr, web: Web, cancel: CancellationToken) -> i
         .with_state(web);
     let mut task = JoinSet::new();
     task.spawn(async move { axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await });
-    Ok(task)
+    Ok((listen, task))
 }
 
 /// Nothing can be changed here, and nothing from elsewhere is run or shown in what is sent.

@@ -35,7 +35,11 @@ async fn health_says_yes_only_where_the_daemon_does() {
 
     let (ended, asked) = ask("HTTP/1.1 503 Service Unavailable\r\n\r\nnot ready\nno database\n", &["--ready"]).await;
     assert_eq!(ended.status, Some(1), "{ended:?}");
-    assert!(ended.err.contains("/readyz answers HTTP/1.1 503 Service Unavailable: not ready; no database"), "{}", ended.err);
+    assert!(
+        ended.err.contains("/readyz answers HTTP/1.1 503 Service Unavailable: not ready; no database"),
+        "{}",
+        ended.err
+    );
     assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
     assert!(asked.starts_with("GET /readyz "), "{asked}");
 
