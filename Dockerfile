@@ -1,3 +1,4 @@
+# The same Debian as below: what is linked here runs there.
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /src
 COPY . .
@@ -5,18 +6,19 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin vemsync \
-    && install -D target/release/vemsync /out/vemsync
+    && install -D target/release/vemsync /out/vemsync \
+    && strip --strip-debug /out/vemsync \
+    && install -d /out/state
 
-FROM debian:trixie-slim
-# The system's certificate authorities are those that an Enterprise Manager's certificate is checked against.
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
-    && install -d -o 1000 -g 1000 /var/lib/vemsync
-COPY --from=build /out/vemsync /usr/local/bin/vemsync
-USER 1000:1000
+# The C library, time zones, and the certificate authorities that an Enterprise Manager's certificate is checked against.
+# No shell and no package manager.
+FROM gcr.io/distroless/cc-debian13:nonroot
+COPY --from=build /out/vemsync /usr/bin/vemsync
+COPY --from=build --chown=65532:65532 /out/state /var/lib/vemsync
+USER 65532:65532
 # Where vemsync.toml is looked for, and vemsync.db is kept unless another database is named.
 WORKDIR /var/lib/vemsync
 EXPOSE 9399
-ENTRYPOINT ["vemsync"]
+HEALTHCHECK --interval=30s --timeout=6s --start-period=60s CMD ["/usr/bin/vemsync", "health"]
+ENTRYPOINT ["/usr/bin/vemsync"]
 CMD ["run"]

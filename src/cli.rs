@@ -14,13 +14,16 @@ use crate::config::{Need, Overrides};
 
 pub mod backfill;
 mod check;
+pub mod completions;
 pub mod copy;
 mod demo;
 pub mod exit;
 pub mod failover;
 pub mod grant;
+pub mod health;
 pub mod init;
 mod main;
+pub mod man;
 mod migrate;
 mod rejects;
 pub mod report;
@@ -104,6 +107,12 @@ pub enum Command {
     Schema(schema::SchemaArgs),
     /// Run an Enterprise Manager to try things against
     Simulate(simulate::SimulateArgs),
+    /// Ask the `vemsync run` of this machine whether it is well
+    Health(health::HealthArgs),
+    /// Write what a shell needs to complete commands and flags
+    Completions(completions::CompletionsArgs),
+    /// Write the manual page
+    Man,
 }
 
 /// Arguments of `run`.
@@ -240,6 +249,7 @@ impl Cli {
         let global = self.global.clone();
         let listen = match &self.command {
             Command::Run(args) => args.listen.clone(),
+            Command::Health(args) => args.listen.clone(),
             _ => None,
         };
         Overrides {
@@ -268,7 +278,14 @@ impl Command {
     #[must_use]
     pub fn need(&self) -> Need {
         match self {
-            Self::Demo | Self::Init(_) | Self::Copy(_) | Self::Schema(_) | Self::Simulate(_) => Need::Nothing,
+            Self::Demo
+            | Self::Init(_)
+            | Self::Copy(_)
+            | Self::Schema(_)
+            | Self::Simulate(_)
+            | Self::Health(_)
+            | Self::Completions(_)
+            | Self::Man => Need::Nothing,
             Self::Status(_) | Self::Report(_) | Self::Rejects(_) | Self::Migrate(_) | Self::Grant(_) => Need::Database,
             Self::Check | Self::Sync | Self::Run(_) | Self::Backfill(_) | Self::Verify(_) | Self::Failover(_) => {
                 Need::Manager

@@ -322,8 +322,7 @@ fn http(layers: &mut Layers<'_>, need: Need) -> HttpSettings {
     let auth_file = layers.variable("VEMSYNC_BASIC_AUTH_FILE").or(in_file);
     // Only who serves it opens it: other commands work for accounts that may not.
     let basic_auth = auth_file.as_ref().filter(|_| need == Need::Manager).and_then(|given| {
-        let path = layers.path(given);
-        match secret::read(&path).and_then(value::basic_auth) {
+        match layers.password(given).and_then(value::basic_auth) {
             Ok(account) => Some(account),
             Err((what, mend)) => {
                 layers.problems.add(&given.place, what, mend);

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use secrecy::SecretString;
 
 use super::{
-    Cli, Command, Exit, check, complain, copy, demo, failover, grant, init, migrate, print, rejects, report, run,
-    schema, simulate, status, sync, verify, work,
+    Cli, Command, Exit, check, complain, completions, copy, demo, failover, grant, health, init, man, migrate, print,
+    rejects, report, run, schema, simulate, status, sync, verify, work,
 };
 use crate::config::{self, Need, Problems, Settings, Surroundings};
 use crate::{escape, store, sync as pass, telemetry};
@@ -81,6 +81,18 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Command::Copy(args) => copy::run(args, &surroundings.cwd).await,
+        Command::Health(args) => {
+            let settings = config::load(need, &overrides, &surroundings)?;
+            health::run(settings.http.listen, args).await
+        }
+        Command::Completions(args) => {
+            print(|out| completions::write(args, out))?;
+            Ok(Exit::Done)
+        }
+        Command::Man => {
+            print(man::write)?;
+            Ok(Exit::Done)
+        }
         Command::Check => check::run(&load(&overrides, need)?).await,
         Command::Sync => sync::sync(&load(&overrides, need)?).await,
         Command::Backfill(args) => sync::backfill(&load(&overrides, need)?, args).await,

@@ -54,7 +54,7 @@ impl DatabaseSettings {
     /// A problem at `place`, whose text holds no password.
     pub fn with_password_file(url: &str, file: &Path, folder: &Path, place: Place) -> Result<Self, Problem> {
         let address = parse(url).and_then(|mut address| {
-            address.read_password(&folder.join(file))?;
+            address.read_password(|| secret::read(&folder.join(file), None))?;
             Ok(address)
         });
         match address {
@@ -78,14 +78,13 @@ pub(super) fn read(layers: &mut Layers<'_>, need: Need) -> DatabaseSettings {
     if let Some(given) = layers.file.one("database", "password_file") {
         // A password belongs to the address beside it: it does not follow when a flag or a variable names another.
         let belongs = !file_has_url || matches!(place, Place::File { .. });
-        let path = layers.path(&given);
         let read = match &address {
             _ if !belongs => Ok(()),
             Address::Sqlite(_) if !file_has_url => Ok(()),
             Address::Postgres(url) if has_password(url) && !file_has_url => Ok(()),
             // Nobody asks for the password.
             Address::Postgres(url) if !has_password(url) && need == Need::Nothing => Ok(()),
-            Address::Sqlite(_) | Address::Postgres(_) => address.read_password(&path),
+            Address::Sqlite(_) | Address::Postgres(_) => address.read_password(|| layers.password(&given)),
         };
         if let Err((what, mend)) = read {
             layers.problems.add(&given.place, what, mend);
@@ -103,7 +102,7 @@ enum Address {
 
 impl Address {
     /// Adds the password that a file holds.
-    fn read_password(&mut self, path: &Path) -> Parsed<()> {
+    fn read_password(&mut self, read: impl FnOnce() -> Parsed<SecretString>) -> Parsed<()> {
         match self {
             Self::Sqlite(_) => Err((
                 "SQLite takes no password".to_owned(),
@@ -114,7 +113,7 @@ impl Address {
                 "take it out of the url".to_owned(),
             )),
             Self::Postgres(url) => {
-                set_password(url, &secret::read(path)?);
+                set_password(url, &read()?);
                 Ok(())
             }
         }

@@ -3,12 +3,15 @@
 //! Every place is read and checked, the strongest one wins. A mistake in a weaker place is reported as well: it would
 //! come to light on the day the flag is left out.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
 
 use super::file::File;
 use super::problem::{Place, Problems};
 use super::value::Parsed;
-use super::{Overrides, Surroundings};
+use super::{Overrides, Surroundings, secret};
 
 /// A value as it was written, and where. It may be a secret, hence no `Debug`.
 #[derive(Clone)]
@@ -78,6 +81,16 @@ impl Layers<'_> {
     /// A path that was given, made absolute: in the file from the file's folder, elsewhere from the working directory.
     pub(super) fn path(&self, given: &Given) -> PathBuf {
         self.folder(&given.place).join(&given.text)
+    }
+
+    /// The password in a file that was given. A name without a folder is first looked for among the credentials that
+    /// systemd hands to a service, so that the same settings hold inside the service and at a shell.
+    pub(super) fn password(&self, given: &Given) -> Parsed<SecretString> {
+        let credentials = (self.around.env)("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let is_name = Path::new(&given.text).file_name() == Some(OsStr::new(&given.text));
+        let credential = credentials.as_ref().filter(|_| is_name).map(|folder| folder.join(&given.text));
+        let path = credential.filter(|path| path.exists()).unwrap_or_else(|| self.path(given));
+        secret::read(&path, credentials.as_deref())
     }
 
     /// Where relative paths begin that were given there.

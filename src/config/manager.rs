@@ -347,7 +347,7 @@ fn credentials(
 
 fn open(layers: &mut Layers<'_>, password: &Password) -> Option<SecretString> {
     let (read, place) = match password {
-        Password::File(given) => (secret::read(&layers.path(given)), &given.place),
+        Password::File(given) => (layers.password(given), &given.place),
         Password::Text(given) => (secret::usable(&given.text), &given.place),
     };
     match read {

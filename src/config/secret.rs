@@ -11,8 +11,9 @@ use super::value::Parsed;
 /// No password is longer; a log or a key store named by mistake is refused instead of read whole.
 const MOST_BYTES: u64 = 4096;
 
-/// The password in a file: UTF-8, without a byte order mark and without one newline at the end.
-pub(super) fn read(path: &Path) -> Parsed<SecretString> {
+/// The password in a file: UTF-8, without a byte order mark and without one newline at the end. What lies in the folder
+/// that systemd made for this service's credentials may be readable by the file's group.
+pub(super) fn read(path: &Path, credentials: Option<&Path>) -> Parsed<SecretString> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
         (
@@ -26,7 +27,7 @@ pub(super) fn read(path: &Path) -> Parsed<SecretString> {
     if metadata.is_dir() {
         return Err((format!("the password file {shown} is a folder"), "name a file".to_owned()));
     }
-    private(&metadata, path)?;
+    private(&metadata, path, credentials.is_some_and(|folder| path.parent() == Some(folder)))?;
     let mut bytes = Vec::new();
     file.by_ref().take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MOST_BYTES {
@@ -60,10 +61,12 @@ pub(super) fn usable(text: &str) -> Parsed<SecretString> {
 }
 
 #[cfg(unix)]
-fn private(metadata: &std::fs::Metadata, path: &Path) -> Parsed<()> {
+fn private(metadata: &std::fs::Metadata, path: &Path, is_credential: bool) -> Parsed<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    // systemd lets the service in by an access list, whose mask stands where the group's rights do: mode 440, of root.
+    let closed = if is_credential { 0o037 } else { 0o077 };
+    if mode & closed == 0 {
         return Ok(());
     }
     let shown = path.display();
@@ -74,7 +77,7 @@ fn private(metadata: &std::fs::Metadata, path: &Path) -> Parsed<()> {
 }
 
 #[cfg(not(unix))]
-fn private(_: &std::fs::Metadata, _: &Path) -> Parsed<()> {
+fn private(_: &std::fs::Metadata, _: &Path, _: bool) -> Parsed<()> {
     Ok(())
 }
 
@@ -122,8 +125,27 @@ mod tests {
     #[test]
     fn a_folder_and_an_absent_file_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(read(folder.path()).unwrap_err().0.contains("is a folder"));
-        assert!(read(&folder.path().join("absent")).unwrap_err().0.contains("cannot be read"));
+        assert!(read(folder.path(), None).unwrap_err().0.contains("is a folder"));
+        assert!(read(&folder.path().join("absent"), None).unwrap_err().0.contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_credential_may_have_the_mode_that_systemd_gives_it_and_no_wider_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, credentials, is_read) in [
+            (0o440, Some(folder.path()), true),
+            (0o400, Some(folder.path()), true),
+            (0o444, Some(folder.path()), false),
+            (0o460, Some(folder.path()), false),
+            (0o440, folder.path().parent(), false),
+            (0o440, None, false),
+        ] {
+            let path = folder.path().join("vemsync.password");
+            drop(std::fs::remove_file(&path));
+            std::fs::write(&path, "s3cret").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&path, credentials).is_ok(), is_read, "{mode:o} {credentials:?}");
+        }
     }
 
     fn read_file(content: &[u8], mode: u32) -> Parsed<SecretString> {
@@ -131,6 +153,6 @@ mod tests {
         let path = folder.path().join("password");
         std::fs::write(&path, content).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        read(&path)
+        read(&path, None)
     }
 }

@@ -349,6 +349,25 @@ fn a_database_password_stays_with_the_url_beside_it() {
     assert_eq!(url(World::new().file(lone).flags(other)), "postgres://v:hunter2@other/v");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_password_file_without_a_folder_is_looked_for_among_the_credentials_first() {
+    let password = |name: &str, folder: &str| {
+        let text = format!("[[enterprise_manager]]\nurl = 'https://em'\nusername = 'u'\npassword_file = '{name}'\n");
+        let world = World::new().file(&text);
+        world.write("run/em.password", "credential", 0o440).write("run/other", "credential", 0o440);
+        let folder = world.folder.path().join(folder).display().to_string();
+        let world = world.env("CREDENTIALS_DIRECTORY", &folder);
+        world.try_load(Need::Manager).map(|settings| settings.managers[0].password.expose_secret().to_owned())
+    };
+    assert_eq!(password("em.password", "run").unwrap(), "credential");
+    assert_eq!(password("run/other", "run").unwrap(), "credential");
+    assert_eq!(password("./em.password", "run").unwrap(), "hunter2");
+    assert_eq!(password("em.password", "absent").unwrap(), "hunter2");
+    let refused = password("run/other", "elsewhere").unwrap_err().to_string();
+    assert!(refused.contains("open to other accounts (mode 440)"), "{refused}");
+}
+
 #[test]
 fn addresses_become_the_base_of_all_requests() {
     for (given, base) in [

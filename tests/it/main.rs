@@ -8,6 +8,7 @@ mod client;
 mod contract;
 mod copy;
 mod daemon;
+mod deploy;
 mod docs;
 mod failover;
 mod faults;

@@ -212,6 +212,8 @@ async fn run_well(runs: &mut Runs, good: &[(&str, &str)]) {
     for arguments in [
         &["schema"][..],
         &["schema", "RestoreSession"],
+        &["completions", "bash"],
+        &["man"],
         &["migrate", "--check"],
         &["migrate"],
         &["check"],
@@ -238,6 +240,8 @@ async fn run_well(runs: &mut Runs, good: &[(&str, &str)]) {
     runs.run(2, good, &["grant", "--reader", "nobody"]).await;
     let listen = ["run", "--listen", "127.0.0.1:0", "--interval", "1s"];
     runs.run_for(Duration::from_millis(1500), 0, good, &listen).await;
+    // Nobody answers there.
+    runs.run(1, good, &["health", "--listen", "127.0.0.1:9"]).await;
     runs.run(0, &[], &["demo"]).await;
     runs.run(0, good, &["init", "--config", "new.toml"]).await;
     runs.run(1, good, &["init", "--config", "new.toml"]).await;
