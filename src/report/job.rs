@@ -28,6 +28,8 @@ const RUNS: &[&str] = &[
     "task_failed_count",
     "total_size_bytes",
     "message",
+    "kind",
+    "session_uid",
 ];
 
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
@@ -43,7 +45,7 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let duration = lines(&all, "duration_seconds", Unit::Seconds);
     let size = lines(&all, "total_size_bytes", Unit::Bytes);
     let machines = failing(ask).await?;
-    let (runs, rest) = all.table(MOST, "It did not run.");
+    let (runs, rest) = all.table_of_sessions(MOST, "It did not run.");
     let size_note = "What Enterprise Manager calls the total size: that of the machines or their restore points.";
     Ok(vec![
         section("status", "How it stands", "", Body::Table(state.table(MOST, UNKNOWN).0)),

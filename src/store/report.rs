@@ -270,12 +270,15 @@ pub struct RejectRow {
     pub times: i64,
 }
 
-pub(super) async fn rejects(tx: &mut Tx) -> Result<Vec<RejectRow>> {
+/// Rejected records with what stands for their text, and those for which the rest of the statement holds.
+pub(super) async fn rejects(tx: &mut Tx, raw: &str, rest: &str, values: Vec<Value>) -> Result<Vec<RejectRow>> {
     let rows = tx
         .query(
-            "select r.id, r.em_id, m.name, r.kind, r.uid, r.reason, r.raw, r.first_seen_at, r.last_seen_at, r.times\n\
-             from sync_rejects r join enterprise_managers m on m.id = r.em_id order by r.last_seen_at desc, r.id desc",
-            vec![],
+            &format!(
+                "select r.id, r.em_id, m.name, r.kind, r.uid, r.reason, {raw}, r.first_seen_at, r.last_seen_at, r.times\n\
+                 from sync_rejects r join enterprise_managers m on m.id = r.em_id {rest}"
+            ),
+            values,
         )
         .await?;
     rows.iter()
