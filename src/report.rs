@@ -34,7 +34,7 @@ mod vm;
 mod window;
 
 pub use period::zone;
-pub use request::{Asked, Request, Subject, about};
+pub use request::{About, Asked, Request, Subject, about};
 
 pub(crate) use fresh::{SILENT, is_alone};
 

@@ -39,7 +39,6 @@ mod state;
 mod tables;
 
 use page::Failure;
-use reports::uid;
 
 /// A database that takes longer to answer a plain question counts as away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);

@@ -37,7 +37,7 @@ impl Ask<'_> {
         read(self.views, view, columns, filters, order, MOST_READ).await
     }
 
-    /// … for each of the report's names.
+    /// … for each of the report's names, on its server. The columns have to have the server's name.
     pub(super) async fn rows_of_names(
         &self,
         view: &'static View,
@@ -48,11 +48,14 @@ impl Ask<'_> {
     ) -> Result<Rows, Error> {
         let mut all = Rows { names: columns.to_vec(), cells: Vec::new() };
         for subject in &self.names {
-            let server = self.server.iter().map(|server| Filter::Is("backup_server_name", text(server)));
-            let filters = filters.iter().cloned().chain([Filter::Is(name, text(subject))]).chain(server);
+            let filters = filters.iter().cloned().chain([Filter::Is(name, text(subject))]);
             all.cells.extend(self.rows(view, columns, filters, order).await?.cells);
         }
-        Ok(all)
+        // In the statement it would keep the databases from looking the name up first.
+        Ok(match &self.server {
+            Some(server) => all.only(|row| row.text("backup_server_name") == server),
+            None => all,
+        })
     }
 }
 
@@ -85,6 +88,11 @@ impl Rows {
 
     pub(super) fn len(&self) -> usize {
         self.cells.len()
+    }
+
+    /// These columns of them.
+    pub(super) fn columns(&self, columns: &[&'static str]) -> Self {
+        Self { names: columns.to_vec(), cells: self.iter().map(|row| row.cells(columns)).collect() }
     }
 
     /// With a column before the last one that says of which type all of the sessions are.

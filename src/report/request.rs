@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::ask::{Ask, read};
@@ -81,7 +81,22 @@ impl Asked {
     }
 }
 
-/// What a report of [`about`] is about.
+/// What a report of [`about`] is about: all of one name, on that backup server where one is given.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// What it is.
+    pub subject: Subject,
+    /// Its name, exactly.
+    pub name: &'a str,
+    /// The name of its backup server.
+    pub server: Option<&'a str>,
+    /// So far back.
+    pub span: TimeDelta,
+    /// Zone of the times that are shown.
+    pub zone: Tz,
+}
+
+/// What there are reports about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// A job.
@@ -92,24 +107,19 @@ pub enum Subject {
     Machine,
 }
 
-/// The report about one thing of exactly that name, on that backup server where one is given.
+/// The report about one thing.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn about(
-    views: &dyn Views,
-    subject: Subject,
-    name: &str,
-    server: Option<&str>,
-    zone: Tz,
-) -> Result<Report, Error> {
+pub async fn about(views: &dyn Views, about: About<'_>) -> Result<Report, Error> {
+    let About { subject, name, server, span, zone } = about;
     let report = match subject {
         Subject::Job => named("job").expect("it is listed"),
         Subject::Machine => named("vm").expect("it is listed"),
         Subject::Policy => &policy::POLICY,
     };
     let as_of = as_of(views).await?;
-    let period = Period::new(report.span, None, None, as_of, zone)?;
+    let period = Period::new(report.span, Some(When::Ago(span)), None, as_of, zone)?;
     let on = server.map(|server| format!(" on {server}")).unwrap_or_default();
     let title = format!("{} \"{name}\"{on}", report.title);
     let streams = fresh::streams(views, as_of).await?;

@@ -21,6 +21,9 @@ pub(super) const IDLE: Duration = Duration::from_secs(30);
 /// Looks at the same time; more visitors wait.
 pub(super) const AT_ONCE: u32 = 2;
 
+/// A visitor who waited so long for a connection is told that the database is away.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A look that takes longer is ended by the database, also where its visitor has gone.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 

@@ -42,7 +42,7 @@ pub(super) fn looks(url: &str) -> Result<PgPool> {
     Ok(PgPoolOptions::new()
         .max_connections(look::AT_ONCE)
         .idle_timeout(look::IDLE)
-        .acquire_timeout(look::LONGEST)
+        .acquire_timeout(look::PATIENCE)
         .connect_lazy_with(options))
 }
 

@@ -89,7 +89,7 @@ pub(super) fn looks(path: &Path) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(look::AT_ONCE)
         .idle_timeout(look::IDLE)
-        .acquire_timeout(look::LONGEST)
+        .acquire_timeout(look::PATIENCE)
         .connect_lazy_with(options)
 }
 

@@ -71,6 +71,7 @@ mod tests {
         let uid = Uuid::from_u128(7);
         let known = Known { uid: Some(uid), name: "a&b".into(), server: Some("x".into()), what: "Backup".into() };
         let links = Links::new(&[known], Tz::Europe__Berlin);
+        let long = "n".repeat(501);
         let href = |target| links.href(target);
         assert_eq!(
             href(Target::Job { name: "a&b", server: "x" }),
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!(href(Target::Job { name: "a&b", server: "y" }), None);
         let machine = href(Target::Machine { name: "<a> \"&\"", server: "x" });
         assert_eq!(machine.as_deref(), Some("/machines?server=x&name=%3Ca%3E+%22%26%22&time-zone=Europe%2FBerlin"));
-        assert_eq!(href(Target::Machine { name: &"n".repeat(501), server: "x" }), None);
+        assert_eq!(href(Target::Machine { name: &long, server: "x" }), None);
         assert_eq!(href(Target::Machine { name: "n", server: "" }), None);
         assert_eq!(
             href(Target::Session { kind: "RestoreSession", uid }),

@@ -3,10 +3,12 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::escape;
 use crate::report::{self, form};
@@ -139,6 +141,18 @@ impl From<report::Error> for Failure {
     }
 }
 
+impl From<QueryRejection> for Failure {
+    fn from(_: QueryRejection) -> Self {
+        Self::Wrong("The part of the address after the question mark cannot be read.".to_owned())
+    }
+}
+
+impl From<PathRejection> for Failure {
+    fn from(_: PathRejection) -> Self {
+        Self::Wrong("The address cannot be read.".to_owned())
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, title, what) = match self {
@@ -161,6 +175,12 @@ impl IntoResponse for Failure {
         let main = html! { h1 { (title) } p.lead { (form::clean(&what)) } p { a href="/" { "How things stand" } } };
         Page { status, ..Page::new(title, main) }.into_response()
     }
+}
+
+/// A UID in an address.
+pub(super) fn uid(text: &str) -> Result<Uuid, Failure> {
+    Uuid::try_parse(text)
+        .map_err(|_| Failure::Wrong("This is no UID, such as 8f2c1e4a-5b6d-4c7e-9f80-a1b2c3d4e5f6.".to_owned()))
 }
 
 /// The beginning of a long text.

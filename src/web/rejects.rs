@@ -1,5 +1,6 @@
 //! Records that could not be stored, and their raw texts.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use maud::html;
 
@@ -48,10 +49,10 @@ pub(super) async fn list(State(web): State<Web>) -> Result<Page, Failure> {
     Ok(Page { place: "/rejects", ..Page::new("Rejected records", main) })
 }
 
-pub(super) async fn one(State(web): State<Web>, Path(id): Path<String>) -> Result<Page, Failure> {
+pub(super) async fn one(State(web): State<Web>, id: Result<Path<String>, PathRejection>) -> Result<Page, Failure> {
     let unknown = || Failure::NotFound("There is no such rejected record.".to_owned());
     let number: i64 =
-        id.parse().map_err(|_| Failure::Wrong("Rejected records have numbers, such as 17.".to_owned()))?;
+        id?.parse().map_err(|_| Failure::Wrong("Rejected records have numbers, such as 17.".to_owned()))?;
     let site = web.site().ok_or(Failure::Starting)?;
     let row = in_time(async { Ok(site.looks.look().await?.reject(number).await?) }).await?.ok_or_else(unknown)?;
     let main = html! {

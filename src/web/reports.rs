@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, State};
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use serde::Deserialize;
-use uuid::Uuid;
+use url::form_urlencoded::Serializer;
 
 use super::kept::Kept;
 use super::link::Links;
-use super::page::{Failure, Page};
+use super::page::{self, Failure, Page};
 use super::{Web, in_time};
-use crate::report::{self, Asked, Body, Report, Request, Subject, form};
-use crate::store::Look;
+use crate::report::form::clean;
+use crate::report::{self, About, Body, Report, Request, Subject};
 
 /// Making it takes a while, and it says from when it is.
 const OVERVIEW_LASTS: Duration = Duration::from_secs(30);
@@ -26,30 +27,40 @@ pub(super) fn overviews() -> Overviews {
     Kept::new(OVERVIEW_LASTS)
 }
 
-#[derive(Deserialize)]
-pub(super) struct Zone {
-    #[serde(rename = "time-zone")]
-    time_zone: Option<String>,
-}
+/// How far back a job or a machine is shown: a week is what can be read at once.
+const SPANS: [i64; 3] = [7, 30, 90];
 
 #[derive(Deserialize)]
-pub(super) struct Machine {
-    server: Option<String>,
-    name: Option<String>,
+pub(super) struct Query {
     #[serde(rename = "time-zone")]
     time_zone: Option<String>,
+    days: Option<String>,
+    server: Option<String>,
+    name: Option<String>,
+}
+
+type Asked = Result<axum::extract::Query<Query>, QueryRejection>;
+
+impl Query {
+    fn zone(&self) -> Result<Tz, Failure> {
+        let name = self.time_zone.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        name.map_or(Ok(Tz::UTC), report::zone).map_err(|problem| Failure::Wrong(problem.to_string()))
+    }
+
+    fn days(&self) -> Result<i64, Failure> {
+        let Some(days) = &self.days else { return Ok(SPANS[0]) };
+        let days = days.parse().ok().filter(|days| SPANS.contains(days));
+        days.ok_or_else(|| Failure::Wrong("The number of days is 7, 30 or 90.".to_owned()))
+    }
 }
 
 /// The morning page.
-pub(super) async fn last_24_hours(
-    State(web): State<Web>,
-    asked: Result<Query<Zone>, QueryRejection>,
-) -> Result<Page, Failure> {
-    let zone = zone(asked?.0.time_zone.as_deref())?;
+pub(super) async fn last_24_hours(State(web): State<Web>, asked: Asked) -> Result<Page, Failure> {
+    let zone = asked?.zone()?;
     let site = web.site().ok_or(Failure::Starting)?;
     let (report, jobs) = in_time(async {
         let request = Request { name: "overview", time_zone: Some(zone.name()), ..Request::default() };
-        let asked = Asked::new(&request).map_err(|problems| Failure::Wrong(problems.to_string()))?;
+        let asked = report::Asked::new(&request).map_err(|problems| Failure::Wrong(problems.to_string()))?;
         let look = site.looks.look().await?;
         let jobs = web.names.jobs(&look).await?;
         let made = web.overviews.get(zone, async || asked.build(&look).await);
@@ -57,90 +68,101 @@ pub(super) async fn last_24_hours(
     })
     .await?;
     let links = Links::new(&jobs, zone);
-    let page = Page::of_report(&report, &zone_form("/last-24-hours", &[], zone), &|target| links.href(target));
+    let form = zone_form("/last-24-hours", &[], zone);
+    let page = Page::of_report(&report, &form, &|target| links.href(target));
     Ok(Page { place: "/last-24-hours", title: "Last 24 hours".to_owned(), ..page })
 }
 
 /// One job, or one CDP policy.
 pub(super) async fn job(
     State(web): State<Web>,
-    Path(uid): Path<String>,
-    asked: Result<Query<Zone>, QueryRejection>,
+    uid: Result<Path<String>, PathRejection>,
+    asked: Asked,
 ) -> Result<Page, Failure> {
-    let zone = zone(asked?.0.time_zone.as_deref())?;
-    let uid = super::uid(&uid)?;
+    let uid = page::uid(&uid?)?;
+    let asked = asked?;
+    let (zone, days) = (asked.zone()?, asked.days()?);
     let site = web.site().ok_or(Failure::Starting)?;
-    let (report, links) = in_time(async {
+    let (report, jobs) = in_time(async {
         let look = site.looks.look().await?;
         let unknown = || Failure::NotFound(format!("There is no job {uid} of which the name is known."));
         let job = look.job(uid).await?.ok_or_else(unknown)?;
         let subject = if job.is_policy { Subject::Policy } else { Subject::Job };
-        let report = report::about(&look, subject, &job.name, job.server.as_deref(), zone).await?;
-        Ok((report, links(&web, &look, zone).await?))
+        let about =
+            About { subject, name: &job.name, server: job.server.as_deref(), span: TimeDelta::days(days), zone };
+        Ok((report::about(&look, about).await?, web.names.jobs(&look).await?))
     })
     .await?;
-    Ok(Page::of_report(&report, &zone_form(&format!("/jobs/{uid}"), &[], zone), &|target| links.href(target)))
+    let above = choices(&format!("/jobs/{uid}"), &[], zone, days);
+    let links = Links::new(&jobs, zone);
+    Ok(Page::of_report(&report, &above, &|target| links.href(target)))
 }
 
 /// One machine: a name on a backup server.
-pub(super) async fn machine(
-    State(web): State<Web>,
-    asked: Result<Query<Machine>, QueryRejection>,
-) -> Result<Page, Failure> {
-    let Query(asked) = asked?;
-    let zone = zone(asked.time_zone.as_deref())?;
+pub(super) async fn machine(State(web): State<Web>, asked: Asked) -> Result<Page, Failure> {
+    let asked = asked?.0;
+    let (zone, days) = (asked.zone()?, asked.days()?);
     let name = asked.name.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Failure::Wrong("Say which machine: /machines?server=…&name=…".to_owned()))?;
     let server = asked.server.filter(|server| !server.is_empty());
     let site = web.site().ok_or(Failure::Starting)?;
-    let (report, links) = in_time(async {
+    let (report, jobs) = in_time(async {
         let look = site.looks.look().await?;
-        let report = report::about(&look, Subject::Machine, &name, server.as_deref(), zone).await?;
+        let about = About {
+            subject: Subject::Machine,
+            name: &name,
+            server: server.as_deref(),
+            span: TimeDelta::days(days),
+            zone,
+        };
+        let report = report::about(&look, about).await?;
         if says_nothing(&report) {
             let on = server.as_deref().map(|server| format!(" on {server}")).unwrap_or_default();
+            let name = page::shortened(&name, 200);
             return Err(Failure::NotFound(format!("Nothing is known of a machine \"{name}\"{on}.")));
         }
-        Ok((report, links(&web, &look, zone).await?))
+        Ok((report, web.names.jobs(&look).await?))
     })
     .await?;
     let server = server.unwrap_or_default();
-    let form = zone_form("/machines", &[("server", &server), ("name", &name)], zone);
-    Ok(Page::of_report(&report, &form, &|target| links.href(target)))
-}
-
-async fn links(web: &Web, look: &Look, zone: Tz) -> Result<Links, Failure> {
-    Ok(Links::new(&web.names.jobs(look).await?, zone))
-}
-
-fn zone(name: Option<&str>) -> Result<Tz, Failure> {
-    let name = name.map(str::trim).filter(|name| !name.is_empty());
-    name.map_or(Ok(Tz::UTC), report::zone).map_err(|problem| Failure::Wrong(problem.to_string()))
+    let above = choices("/machines", &[("server", &server), ("name", &name)], zone, days);
+    let links = Links::new(&jobs, zone);
+    Ok(Page::of_report(&report, &above, &|target| links.href(target)))
 }
 
 fn says_nothing(report: &Report) -> bool {
     !report.sections.iter().any(|section| matches!(&section.body, Body::Table(table) if !table.rows.is_empty()))
 }
 
+/// The same page for another time, or in another zone.
+fn choices(action: &str, subject: &[(&str, &str)], zone: Tz, days: i64) -> Markup {
+    let href = |days: &str| {
+        let mut query = Serializer::new(format!("{action}?"));
+        query.extend_pairs(subject).append_pair("days", days);
+        if zone != Tz::UTC {
+            query.append_pair("time-zone", zone.name());
+        }
+        query.finish()
+    };
+    let shown = days.to_string();
+    html! {
+        nav.choices aria-label="Time" {
+            @for span in SPANS {
+                a href=(href(&span.to_string())) aria-current=[(span == days).then_some("true")] { (span) " days" } " "
+            }
+        }
+        (zone_form(action, &[subject, &[("days", &shown)]].concat(), zone))
+    }
+}
+
 /// Asks for the same page in another zone.
 fn zone_form(action: &str, hidden: &[(&str, &str)], zone: Tz) -> Markup {
     html! {
         form.zone action=(action) method="get" {
-            @for (name, value) in hidden { input type="hidden" name=(name) value=(form::clean(value)); }
+            @for (name, value) in hidden { input type="hidden" name=(name) value=(clean(value)); }
             label for="time-zone" { "Times in" }
             input #time-zone type="text" name="time-zone" value=(zone.name()) maxlength="60" autocomplete="off" spellcheck="false";
             button type="submit" { "Show" }
         }
     }
-}
-
-impl From<QueryRejection> for Failure {
-    fn from(_: QueryRejection) -> Self {
-        Self::Wrong("The part of the address after the question mark cannot be read.".to_owned())
-    }
-}
-
-/// A UID in an address.
-pub(super) fn uid(text: &str) -> Result<Uuid, Failure> {
-    Uuid::try_parse(text)
-        .map_err(|_| Failure::Wrong("This is no UID, such as 8f2c1e4a-5b6d-4c7e-9f80-a1b2c3d4e5f6.".to_owned()))
 }

@@ -1,12 +1,13 @@
 //! One session: all that is stored of it, what it is part of, and what was seen to change.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use super::page::{Failure, Page, shortened};
+use super::page::{self, Failure, Page, shortened};
 use super::tables::{self, ago, moment};
 use super::{Web, in_time, link};
 use crate::kind::{Inner, SessionKind, Source, Ty};
@@ -21,7 +22,6 @@ const MOST: u32 = 1000;
 /// All that is shown.
 struct Found {
     kind: &'static SessionKind,
-    uid: Uuid,
     session: StoredSession,
     /// The session that it is part of, where that is stored.
     parent: Option<Relative>,
@@ -32,13 +32,17 @@ struct Found {
     job: Option<String>,
 }
 
-pub(super) async fn page(State(web): State<Web>, Path((kind, uid)): Path<(String, String)>) -> Result<Page, Failure> {
+pub(super) async fn page(
+    State(web): State<Web>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Page, Failure> {
+    let Path((kind, uid)) = path?;
     let unknown = || {
         let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
         Failure::NotFound(format!("There is no such type of session; there are {}.", kinds.join(", ")))
     };
     let kind = KINDS.iter().find(|known| known.name == kind).ok_or_else(unknown)?;
-    let uid = super::uid(&uid)?;
+    let uid = page::uid(&uid)?;
     let site = web.site().ok_or(Failure::Starting)?;
     let found = in_time(async { find(&site.looks.look().await?, kind, uid).await }).await?;
     let now = site.clock.now();
@@ -61,7 +65,6 @@ async fn find(look: &Look, kind: &'static SessionKind, uid: Uuid) -> Result<Foun
     };
     Ok(Found {
         kind,
-        uid,
         parent,
         parts: look.parts(kind, uid, MOST).await?,
         inner: look.inner(kind, uid, MOST).await?,

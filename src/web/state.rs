@@ -1,8 +1,8 @@
 //! The first page: whether all is well, and what the daemon, the database and each Enterprise Manager say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
@@ -38,7 +38,8 @@ struct Seen {
     findings: Vec<Finding>,
 }
 
-pub(super) async fn page(State(web): State<Web>, Query(asked): Query<Asked>) -> Result<Page, Failure> {
+pub(super) async fn page(State(web): State<Web>, asked: Result<Query<Asked>, QueryRejection>) -> Result<Page, Failure> {
+    let Query(asked) = asked?;
     let site = web.site().ok_or(Failure::Starting)?;
     let seen = look(site).await;
     let is_refreshed = asked.refresh.as_deref() == Some("60");
@@ -75,7 +76,7 @@ async fn look(site: &Site) -> Seen {
 
 /// What the database answers, if it does so soon enough. Why not is among the troubles.
 async fn within<T>(asking: impl Future<Output = crate::store::Result<T>>) -> Option<T> {
-    tokio::time::timeout(DATABASE_PATIENCE.max(Duration::from_secs(2)), asking).await.ok()?.ok()
+    tokio::time::timeout(DATABASE_PATIENCE, asking).await.ok()?.ok()
 }
 
 struct Headline {
