@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::config::{ManagerSettings, Settings, SyncSettings};
+use crate::em::{self, Client};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::{Store, Upkeep};
@@ -37,6 +38,8 @@ pub struct Daemon {
     pub upkeep: Arc<dyn Upkeep>,
     /// This machine's clock.
     pub clock: Arc<dyn Clock>,
+    /// Makes a client of an Enterprise Manager.
+    pub client: Box<dyn Fn(&ManagerSettings) -> Result<Client, em::Error> + Send + Sync>,
     /// Where followers note how they are.
     pub health: Arc<Health>,
     /// Where they count what they did.

@@ -240,7 +240,7 @@ impl ManagerHealth {
             let since =
                 kind.read_at.map_or_else(|| "not yet read".to_owned(), |at| format!("not read for {}", span(now - at)));
             kind.error.as_ref().map_or(since.clone(), |error| format!("{since}: {error}"))
-        } else if is_late(kind.marked_at, MARKS_LATE) {
+        } else if is_late(kind.marked_at, MARKS_LATE.max(self.patience())) {
             let since = kind.marked_at.map_or_else(|| "so far".to_owned(), |at| format!("for {}", span(now - at)));
             format!("no complete pass {since}")
         } else {

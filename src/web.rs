@@ -127,17 +127,23 @@ impl Web {
     }
 }
 
-/// Listens on the address and answers until cancelled, in a task of the returned set.
+/// Listens on the address and answers until cancelled, in a task of the returned set. Also returns the address, whose
+/// port was chosen if none was asked for.
 ///
 /// # Errors
 /// If the address cannot be listened on.
-pub async fn serve(listen: SocketAddr, web: Web, cancel: CancellationToken) -> io::Result<JoinSet<io::Result<()>>> {
+pub async fn serve(
+    listen: SocketAddr,
+    web: Web,
+    cancel: CancellationToken,
+) -> io::Result<(SocketAddr, JoinSet<io::Result<()>>)> {
     let listener = TcpListener::bind(listen).await?;
+    let listen = listener.local_addr()?;
     let mut task = JoinSet::new();
     task.spawn(
         async move { axum::serve(listener, router(web)).with_graceful_shutdown(cancel.cancelled_owned()).await },
     );
-    Ok(task)
+    Ok((listen, task))
 }
 
 /// All that is answered.

@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, work};
-use crate::config::{Place, Problem, Problems, Settings};
+use crate::config::{ManagerSettings, Place, Problem, Problems, Settings};
 use crate::daemon::{self, Daemon};
+use crate::em::{Client, Limits};
 use crate::health::Health;
 use crate::lifecycle::{self, Signals};
 use crate::metrics::Metrics;
@@ -23,7 +24,7 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
     let (mut hangups, _watch) = lifecycle::hangups()?;
     let listen = settings.http.listen;
     let page = Web::new(settings.http.basic_auth.clone());
-    let _served = web::serve(listen, page.clone(), cancel.clone()).await.map_err(|error| {
+    let (listen, _served) = web::serve(listen, page.clone(), cancel.clone()).await.map_err(|error| {
         let what = format!("cannot listen on {listen}: {error}");
         Problems::from(Problem::new(Place::Flag("--listen"), what, "choose another address, or stop what uses it"))
     })?;
@@ -41,7 +42,10 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
         looks: Looks::new(url)?,
         clock: clock.clone(),
     });
-    let daemon = Arc::new(Daemon { store: store.clone(), upkeep, clock, health, metrics, cancel: cancel.clone() });
+    let ours = clock.clone();
+    let client = Box::new(move |manager: &ManagerSettings| Client::new(manager, Limits::default(), ours.clone()));
+    let daemon =
+        Arc::new(Daemon { store: store.clone(), upkeep, clock, client, health, metrics, cancel: cancel.clone() });
     let managers = settings.managers.len();
     tracing::info!(managers, database = settings.database.display, %listen, "running");
     let notified = notify::start(page, cancel.clone());

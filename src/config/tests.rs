@@ -124,6 +124,7 @@ interval = '5m'
 overlap = '0s'
 [http]
 listen = '[::]:80'
+public = true
 [log]
 format = 'json'
 level = 'warn'

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::retention::Retention;
 use super::sweeps::Sweeps;
 use super::{Daemon, Order, refusal};
-use crate::em::{Client, Limits};
 use crate::escape;
 use crate::health::{self, Condition};
 use crate::store::{self, Counts, Fingerprint, Refusal};
@@ -185,7 +184,7 @@ impl<'a> Follower<'a> {
             }
             self.sleep(wait).await?;
         }
-        let client = Client::new(manager, Limits::default(), daemon.clock.clone()).map_err(Error::Source)?;
+        let client = (daemon.client)(manager).map_err(Error::Source)?;
         let (store, clock) = (daemon.store.clone(), daemon.clock.clone());
         let connected = Syncer::connect(manager, client, store, clock, self.cancel.clone()).await?;
         daemon.upkeep.forget_refusals(&manager.name).await?;

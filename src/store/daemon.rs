@@ -1,7 +1,7 @@
 //! What the daemon keeps for itself: refused logons, Enterprise Manager's own collections, and how long rows are kept.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::Result;
@@ -155,6 +155,18 @@ async fn add_refusal(store: &SqlStore, manager: &str, refusal: &Refusal) -> Resu
     )
     .await?;
     tx.commit().await
+}
+
+/// Four times as long as it takes by default between two collections.
+const COLLECTS_WITHIN: TimeDelta = TimeDelta::hours(1);
+
+impl Collection {
+    /// Whether it collected lately when it was last asked; `None` where it did not say.
+    #[must_use]
+    pub fn is_going_on(&self) -> Option<bool> {
+        let (asked_at, _) = (self.asked_at?, self.state.as_ref()?);
+        Some(self.collected_at.is_some_and(|at| asked_at - at <= COLLECTS_WITHIN))
+    }
 }
 
 pub(super) async fn collection(tx: &mut Tx, em_id: i64) -> Result<Collection> {

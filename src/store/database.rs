@@ -260,6 +260,17 @@ impl SqlStore {
         self
     }
 
+    /// Whether no connection of the pools is at work.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        match &self.pools {
+            Pools::Postgres(pool) => pool.num_idle() == pool.size() as usize,
+            Pools::Sqlite { writer, reader } => {
+                writer.num_idle() == writer.size() as usize && reader.num_idle() == reader.size() as usize
+            }
+        }
+    }
+
     pub(super) async fn begin(&self) -> Result<Tx> {
         self.pools.begin().await
     }

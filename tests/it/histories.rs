@@ -9,7 +9,7 @@
 //!
 //! A seed that fails is kept as a test of its own, with the name of what it found.
 
-mod machine;
+pub mod machine;
 mod model;
 mod plan;
 mod run;

@@ -6,6 +6,7 @@
 
 mod client;
 mod contract;
+mod daemon;
 mod docs;
 mod failover;
 mod faults;

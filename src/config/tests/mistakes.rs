@@ -27,7 +27,7 @@ fn a_mistake_in_the_file_is_told_with_its_line_and_its_mend() {
         ),
         (
             "[zzz]\n",
-            "vemsync.toml:5: unknown section [zzz]; the sections are: database, sync, http, log, failover, enterprise_manager",
+            "vemsync.toml:5: unknown section [zzz]; the sections are: database, sync, retention, http, log, failover, enterprise_manager",
         ),
         ("[[sync]]\n", "vemsync.toml:5: sync is an array of tables; write it as a section, once: [sync]"),
         (
@@ -70,6 +70,22 @@ fn a_mistake_in_the_file_is_told_with_its_line_and_its_mend() {
         (
             "[http]\nlisten = '9399'",
             "vemsync.toml:6: \"9399\" is no address to listen on; give IP:PORT, such as 127.0.0.1:9399 or [::1]:9399",
+        ),
+        (
+            "[http]\nlisten = '0.0.0.0:80'",
+            "vemsync.toml:6: 0.0.0.0:80 can be reached from other machines, and shows jobs and machines to whoever asks; protect it with basic_auth_file in [http], or set public = true there if something in front of it does",
+        ),
+        (
+            "[http]\nbasic_auth_file = 'em.password'",
+            "vemsync.toml:6: the file holds no user:password; write it as one line, such as operator:PASSWORD",
+        ),
+        (
+            "[retention]\nkeep = '30d'",
+            "vemsync.toml:6: \"30d\" is less than the 13 weeks for which Enterprise Manager itself keeps sessions; give at least 92d, or forever",
+        ),
+        (
+            "[retention]\nkeep = 'seven'",
+            "vemsync.toml:6: \"seven\" is no span of time; give a number with a unit (s, m, h, d), such as 7y, or forever",
         ),
         ("[log]\nformat = 'xml'", "vemsync.toml:6: there is no log format \"xml\"; give text or json"),
         (

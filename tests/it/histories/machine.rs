@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -21,7 +23,7 @@ use vemsync::kind::{Entity, SessionKind};
 use vemsync::kinds;
 use vemsync::store::{
     self, Backfill, Collection, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow,
-    Pass, RejectRow, Result, Schema, Store, StoredRow, Sweep,
+    Pass, Refusal, RejectRow, Result, Schema, SqlStore, Store, StoredRow, Sweep, Upkeep,
 };
 
 use super::model::Model;
@@ -31,7 +33,7 @@ static HELPER: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 /// How long the virtual time stands still for a look at a lease.
-const LEASE: std::time::Duration = std::time::Duration::from_millis(5);
+const LEASE: Duration = Duration::from_millis(5);
 
 /// Runs something that needs real time while the virtual one stands still.
 pub async fn aside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
@@ -110,13 +112,21 @@ pub struct Troubles {
 /// A store as one process sees it: a crash ends that process, not the database.
 pub struct Watched {
     inner: Arc<dyn Store>,
-    model: Arc<Mutex<Model>>,
+    upkeep: Arc<SqlStore>,
+    /// What is checked at each commit.
+    model: Option<Arc<Mutex<Model>>>,
     em_now: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     troubles: Mutex<(Troubles, HashMap<String, u64>)>,
+    /// Every call fails.
+    pub is_away: AtomicBool,
     /// The process is dead.
     pub crashed: CancellationToken,
     /// Held by each call while it works.
     busy: Arc<RwLock<()>>,
+    /// Calls under way. One that a crash left behind counts for ever.
+    calls: AtomicUsize,
+    /// When the leases were last asked for, in real time.
+    looked_at: Mutex<std::time::Instant>,
 }
 
 impl Watched {
@@ -125,19 +135,48 @@ impl Watched {
         model: Arc<Mutex<Model>>,
         em_now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let inner = aside(async move { store::connect(&url, Schema::Require).await.expect("a store") }).await;
-        Arc::new(Self {
-            inner,
+        let inner = aside(async move { SqlStore::connect(&url, Schema::Require).await.expect("a store") }).await;
+        Arc::new(Self::over(inner, Some(model), em_now))
+    }
+
+    /// With leases of another length, and nothing checked at commits.
+    pub async fn open_with_leases_of(
+        length: Duration,
+        url: String,
+        em_now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let inner = aside(async move { SqlStore::connect(&url, Schema::Require).await.expect("a store") }).await;
+        Arc::new(Self::over(inner.with_leases_of(length), None, em_now))
+    }
+
+    fn over(
+        inner: SqlStore,
+        model: Option<Arc<Mutex<Model>>>,
+        em_now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+    ) -> Self {
+        let inner = Arc::new(inner);
+        Self {
+            inner: inner.clone(),
+            upkeep: inner,
+            is_away: AtomicBool::new(false),
             model,
             em_now: Box::new(em_now),
             troubles: Mutex::default(),
             crashed: CancellationToken::new(),
             busy: Arc::default(),
-        })
+            calls: AtomicUsize::new(0),
+            looked_at: Mutex::new(std::time::Instant::now()),
+        }
     }
 
     pub fn set_troubles(&self, troubles: Troubles) {
         *self.troubles.lock().expect("no panic") = (troubles, HashMap::new());
+    }
+
+    /// Whether a call is under way, or may be.
+    pub fn is_busy(&self) -> bool {
+        let just_now = || self.looked_at.lock().expect("no panic").elapsed() < 2 * LEASE;
+        self.calls.load(Ordering::Relaxed) > 0 || !self.upkeep.is_idle() || just_now()
     }
 
     /// Waits for calls that a crash left behind, and closes the files.
@@ -170,18 +209,23 @@ impl Watched {
         name: &str,
         work: impl FnOnce(Arc<dyn Store>) -> BoxFuture<'static, Result<T>>,
     ) -> Result<T> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(failure());
+        }
         let trouble = self.roll(name);
         match trouble {
             Some(Trouble::DiesBefore) => self.die().await,
             Some(Trouble::FailsBefore) => return Err(failure()),
             Some(Trouble::DiesAfter | Trouble::FailsAfter) | None => {}
         }
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let (work, busy) = (work(self.inner.clone()), self.busy.clone());
         let done = tokio::task::spawn_blocking(move || {
             let _busy = busy.read().expect("no panic");
             HELPER.block_on(work)
         });
         let done = done.await.expect("a call that does not panic");
+        self.calls.fetch_sub(1, Ordering::Relaxed);
         match trouble {
             Some(Trouble::DiesAfter) => self.die().await,
             Some(Trouble::FailsAfter) => done.and(Err(failure())),
@@ -202,6 +246,7 @@ fn lasting(kind: &SessionKind) -> &'static SessionKind {
 impl Store for Watched {
     fn leases(&self) -> &Leases {
         // What is asked of them is asked from here, and takes real time: too little of it to be worth more than this.
+        *self.looked_at.lock().expect("no panic") = std::time::Instant::now();
         drop(tokio::task::spawn_blocking(|| std::thread::sleep(LEASE)));
         self.inner.leases()
     }
@@ -328,7 +373,9 @@ impl Store for Watched {
             Box::pin(async move {
                 let counts = store.commit(&commits, now).await?;
                 // Also when nobody is there any more to hear of it.
-                model.lock().expect("no panic").committed(&commits, em_now);
+                if let Some(model) = model {
+                    model.lock().expect("no panic").committed(&commits, em_now);
+                }
                 Ok(counts)
             })
         };
@@ -362,5 +409,40 @@ impl Store for Watched {
 
     async fn close(&self) {
         self.bury().await;
+    }
+}
+
+#[async_trait]
+impl Upkeep for Watched {
+    async fn ping(&self) -> Result<()> {
+        let upkeep = self.upkeep.clone();
+        self.call("ping", |_| Box::pin(async move { upkeep.ping().await })).await
+    }
+
+    async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>> {
+        let (upkeep, manager) = (self.upkeep.clone(), manager.to_owned());
+        self.call("refusals", |_| Box::pin(async move { upkeep.refusals(&manager).await })).await
+    }
+
+    async fn add_refusal(&self, manager: &str, refusal: &Refusal) -> Result<()> {
+        let (upkeep, manager, refusal) = (self.upkeep.clone(), manager.to_owned(), refusal.clone());
+        self.call("add_refusal", |_| Box::pin(async move { upkeep.add_refusal(&manager, &refusal).await })).await
+    }
+
+    async fn forget_refusals(&self, manager: &str) -> Result<()> {
+        let (upkeep, manager) = (self.upkeep.clone(), manager.to_owned());
+        self.call("forget_refusals", |_| Box::pin(async move { upkeep.forget_refusals(&manager).await })).await
+    }
+
+    async fn purge(
+        &self,
+        em_id: i64,
+        kind: &SessionKind,
+        before: DateTime<Utc>,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
+        let (upkeep, kind) = (self.upkeep.clone(), lasting(kind));
+        self.call("purge", |_| Box::pin(async move { upkeep.purge(em_id, kind, before, limit, now).await })).await
     }
 }
