@@ -85,7 +85,7 @@ fn options(path: &Path, may_create: bool) -> SqliteConnectOptions {
 
 /// Connections for pages, none of which is opened yet.
 pub(super) fn looks(path: &Path) -> SqlitePool {
-    let options = options(path, false).pragma("cache_size", "-16000").pragma("query_only", "on");
+    let options = options(path, false).pragma("cache_size", "-8000").pragma("query_only", "on");
     SqlitePoolOptions::new()
         .max_connections(look::AT_ONCE)
         .idle_timeout(look::IDLE)

@@ -12,6 +12,8 @@ use crate::store::{KindStatus, ManagerStatus, News};
 /// A lease that ended so long ago is not about to be renewed.
 const LEASE_OVER: TimeDelta = TimeDelta::minutes(1);
 
+const SEE_REJECTS: &str = "see the rejected records";
+
 /// Something to be mended, or to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -20,6 +22,8 @@ pub(super) struct Finding {
     pub(super) about: Vec<String>,
     pub(super) what: String,
     pub(super) mend: String,
+    /// Where there is more about it.
+    pub(super) href: Option<&'static str>,
 }
 
 /// What keeps the daemon from being ready.
@@ -31,6 +35,7 @@ pub(super) fn of_trouble(trouble: Trouble, health: Option<&ManagerHealth>) -> Fi
         about: trouble.manager.into_iter().chain(trouble.kind.map(str::to_owned)).collect(),
         what: trouble.what,
         mend: trouble.mend.to_owned(),
+        href: None,
     }
 }
 
@@ -44,7 +49,8 @@ pub(super) fn of_manager(
     let mut findings = Vec::new();
     let mut add = |tone, part: Option<&str>, what: String, mend: &str| {
         let about = [Some(manager.name.as_str()), part].into_iter().flatten().map(str::to_owned).collect();
-        findings.push(Finding { tone, about, what, mend: mend.to_owned() });
+        let href = (mend == SEE_REJECTS).then_some("/rejects");
+        findings.push(Finding { tone, about, what, mend: mend.to_owned(), href });
     };
     // Whoever leads is asked for the state of the passes; here, what it wrote is all that is known of them.
     let is_led_here = health.is_some_and(|health| health.condition == Condition::Following);
@@ -94,7 +100,7 @@ pub(super) fn of_manager(
     for news in news.iter().filter(|news| news.manager == manager.name && news.rejects > 0) {
         let records = if news.rejects == 1 { "record was" } else { "records were" };
         let what = format!("{} {records} refused in the last 24 hours: not stored as a row, but kept", news.rejects);
-        add(Tone::Warning, Some(&news.kind), what, "see the page of rejected records");
+        add(Tone::Warning, Some(&news.kind), what, SEE_REJECTS);
     }
     findings
 }
@@ -118,7 +124,7 @@ mod tests {
 
     fn finding(tone: Tone, about: &[&str], what: &str) -> Finding {
         let about = about.iter().map(|part| (*part).to_owned()).collect();
-        Finding { tone, about, what: what.to_owned(), mend: String::new() }
+        Finding { tone, about, what: what.to_owned(), mend: String::new(), href: None }
     }
 
     #[test]

@@ -36,6 +36,13 @@ impl Links {
     }
 }
 
+/// The address of a place, to which questions are added.
+pub(super) fn query(place: &str) -> Serializer<'static, String> {
+    let address = format!("{place}?");
+    let end = address.len();
+    Serializer::for_suffix(address, end)
+}
+
 pub(super) fn job(uid: Uuid, zone: Tz) -> String {
     match zone {
         Tz::UTC => format!("/jobs/{uid}"),
@@ -50,7 +57,7 @@ pub(super) fn machine(name: &str, server: &str, zone: Tz) -> Option<String> {
     if name.is_empty() || server.is_empty() || name.chars().count() > LONGEST_NAME {
         return None;
     }
-    let mut query = Serializer::new("/machines?".to_owned());
+    let mut query = query("/machines");
     query.append_pair("server", server).append_pair("name", name);
     if zone != Tz::UTC {
         query.append_pair("time-zone", zone.name());

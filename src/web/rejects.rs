@@ -15,7 +15,7 @@ const MOST: u32 = 500;
 pub(super) async fn list(State(web): State<Web>) -> Result<Page, Failure> {
     let site = web.site().ok_or(Failure::Starting)?;
     let (rows, all) = in_time(async { Ok(site.looks.look().await?.rejects(MOST).await?) }).await?;
-    let head = ["Record", "Enterprise Manager", "Type", "UID", "Last seen", "Times", "Reason"];
+    let head = ["Record", "Reason", "Type", "Last seen (UTC)", "Times", "Enterprise Manager", "UID"];
     let main = html! {
         div.head {
             h1 { "Rejected records" }
@@ -30,16 +30,16 @@ pub(super) async fn list(State(web): State<Web>) -> Result<Page, Failure> {
                 p.empty { "Every record that was sent could be stored." }
             } @else {
                 @if all > i64::from(MOST) { p.note { "The " (MOST) " that were seen last are shown; " code { "vemsync rejects list" } " has all of them." } }
-                (tables::frame("Rejected records", &head, &[5], html! {
+                (tables::frame("Rejected records", &head, &[4], html! {
                     @for row in &rows {
                         tr {
                             th.short scope="row" { a href=(format!("/rejects/{}", row.id)) { "Record " (row.id) } }
-                            td.text { (clean(&row.manager)) }
+                            td.message { (clean(&row.reason)) }
                             td.short { (clean(&row.kind)) }
-                            td.text { (clean(row.uid.as_deref().unwrap_or(value::NOTHING))) }
                             td.short { (tables::maybe_moment(Some(row.last_seen_at))) }
                             td.number { (tables::count(row.times)) }
-                            td.message { (clean(&row.reason)) }
+                            td.text { (clean(&row.manager)) }
+                            td.text { (clean(row.uid.as_deref().unwrap_or(value::NOTHING))) }
                         }
                     }
                 }))

@@ -8,10 +8,9 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use serde::Deserialize;
-use url::form_urlencoded::Serializer;
 
 use super::kept::Kept;
-use super::link::Links;
+use super::link::{self, Links};
 use super::page::{self, Failure, Page};
 use super::{Web, in_time};
 use crate::report::form::clean;
@@ -137,7 +136,7 @@ fn says_nothing(report: &Report) -> bool {
 /// The same page for another time, or in another zone.
 fn choices(action: &str, subject: &[(&str, &str)], zone: Tz, days: i64) -> Markup {
     let href = |days: &str| {
-        let mut query = Serializer::new(format!("{action}?"));
+        let mut query = link::query(action);
         query.extend_pairs(subject).append_pair("days", days);
         if zone != Tz::UTC {
             query.append_pair("time-zone", zone.name());

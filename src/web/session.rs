@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::page::{self, Failure, Page, shortened};
 use super::tables::{self, ago, moment};
 use super::{Web, in_time, link};
-use crate::kind::{Inner, SessionKind, Source, Ty};
+use crate::kind::{Inner, SessionKind, Ty};
 use crate::kinds::KINDS;
+use crate::report::Unit;
 use crate::report::form::{clean, value};
-use crate::report::{Target, Unit};
-use crate::store::{Cell, Known, Look, Relative, StoredSession, Transition};
+use crate::store::{Cell, Look, Relative, StoredSession, Transition};
 
 /// More parts, inner rows or changes than this are not shown.
 const MOST: u32 = 1000;
@@ -97,7 +97,7 @@ fn main(found: &Found, now: DateTime<Utc>) -> Markup {
         div.head {
             h1 { (clean(&shortened(name(found).unwrap_or("A session"), 200))) }
             dl.facts {
-                div { dt { "Type" } dd { (found.kind.name) } }
+                div { dt { "Type" } dd { (tables::kind(found.kind.name)) } }
                 div { dt { "Result" } dd { (tables::result(text_of(session, "result").unwrap_or_default())) } }
                 div { dt { "State" } dd { (clean(text_of(session, "state").unwrap_or_default())) } }
                 div { dt { "Server" } dd { (clean(session.server.as_deref().unwrap_or(value::NOTHING))) } }
@@ -144,7 +144,7 @@ fn fields(found: &Found) -> Markup {
     let server = found.session.server.as_deref().unwrap_or_default();
     tables::frame(
         "What is stored",
-        &["Column", "Value", "From"],
+        &["Column", "Value"],
         &[],
         html! {
             @for (column, (name, cell)) in found.kind.columns.iter().zip(&found.session.fields) {
@@ -157,8 +157,7 @@ fn fields(found: &Found) -> Markup {
                             None => (clean(&text)),
                         }
                     }
-                    td.short { (source(column.source)) }
-                }
+                    }
             }
         },
     )
@@ -176,23 +175,11 @@ fn shown(cell: &Cell, ty: Ty) -> String {
 fn href(column: &str, cell: &Cell, server: &str, found: &Found) -> Option<String> {
     match (column, cell) {
         ("job_uid" | "job_name" | "policy_uid" | "policy_name", cell) if *cell != Cell::Null => found.job.clone(),
-        ("vm_display_name", Cell::Text(name)) => links_to_nothing_else().href(Target::Machine { name, server }),
+        ("vm_display_name", Cell::Text(name)) => link::machine(name, server, Tz::UTC),
         (column, Cell::Uid(_)) if found.kind.parent_session.is_some_and(|parent| parent.link == column) => {
             found.parent.as_ref().map(|parent| link::session(parent.kind, parent.uid))
         }
         _ => None,
-    }
-}
-
-fn links_to_nothing_else() -> link::Links {
-    link::Links::new(&[] as &[Known], Tz::UTC)
-}
-
-fn source(source: Source) -> &'static str {
-    match source {
-        Source::GroupOf(_) | Source::Derived => "made here",
-        Source::Parent(_) => "the session above",
-        _ => "the API",
     }
 }
 

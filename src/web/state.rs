@@ -99,9 +99,10 @@ fn verdict(seen: &Seen) -> Headline {
             let text = things(warnings, "thing to look at", "things to look at");
             Headline { tone: Tone::Warning, text, lead: "Nothing is lost, and nothing is late.".to_owned() }
         }
-        (bad, _) => {
+        (bad, warnings) => {
             let text = things(bad, "thing is wrong", "things are wrong");
-            Headline { tone: Tone::Bad, text, lead: String::new() }
+            let more = things(warnings, "more thing to look at.", "more things to look at.");
+            Headline { tone: Tone::Bad, text, lead: if warnings == 0 { String::new() } else { more } }
         }
     }
 }
@@ -160,7 +161,11 @@ fn item(finding: &Finding) -> Markup {
                 @if !finding.about.is_empty() { strong { (clean(&finding.about.join(" · "))) } " " }
                 (clean(&finding.what))
             }
-            p.mend { "What to do: " (clean(&finding.mend)) "." }
+            p.mend {
+                "What to do: "
+                @if let Some(href) = finding.href { a href=(href) { (clean(&finding.mend)) } } @else { (clean(&finding.mend)) }
+                "."
+            }
         }
     }
 }
@@ -183,8 +188,7 @@ fn manager(name: &str, seen: &Seen) -> Markup {
                 @if let Some(stored) = stored {
                     div { dt { "Writes" } dd { (writer(stored, seen)) } }
                     div { dt { "Collects from its servers" } dd { (collects(stored, seen.now)) } }
-                    div { dt { "Address" } dd { (clean(&stored.base_url)) } }
-                    div { dt { "API" } dd { (clean(stored.api_version.as_deref().unwrap_or("not known"))) } }
+                    div { dt { "Address and API" } dd { (clean(&stored.base_url)) " " (clean(stored.api_version.as_deref().unwrap_or("not known"))) } }
                     @if let Some(at) = stored.went_back_at {
                         div { dt { "Showed older data" } dd { (ago(at, seen.now)) ", as after a restore; all is read again since" } }
                     }
@@ -223,7 +227,7 @@ fn condition(health: Option<&ManagerHealth>, seen: &Seen) -> Markup {
         Condition::DatabaseAway(error) => (Tone::Bad, "the database cannot be used".to_owned(), Some(error)),
     };
     html! {
-        (pill(tone, &words)) " since " (ago(health.since, seen.now))
+        (pill(tone, &words)) " for " (tables::lasting(health.since, seen.now))
         @if let Some(next) = health.next_try { "; next try " (soon(next, seen.now)) }
         @if let Some(said) = said { br; span.said { (clean(said)) } }
     }
@@ -255,14 +259,14 @@ fn collects(manager: &ManagerStatus, now: DateTime<Utc>) -> Markup {
         @if let Some(at) = told.collected_at { "; last " (ago(at, now)) }
         @if let Some(at) = told.asked_at { ", asked " (ago(at, now)) }
         @if told.state.as_deref() == Some("CompletedWarning") && let Some(message) = &told.message {
-            br; span.said { (clean(message)) }
+            br; span.aside { (clean(message)) }
         }
     }
 }
 
 fn kinds(manager: &ManagerStatus, health: Option<&ManagerHealth>, seen: &Seen) -> Markup {
     let head =
-        ["Type", "Last pass", "Outcome", "Lag", "New, 24 h", "Open", "Rejected", "Last sweep", "Mended", "History"];
+        ["Type", "Outcome", "Last pass", "Lag", "New, 24 h", "Open", "Rejected", "Last sweep", "Mended", "History"];
     let numbers = [3, 4, 5, 6, 8];
     html! {
         (tables::frame("Session types", &head, &numbers, html! {
@@ -283,13 +287,12 @@ fn kind_row(
     let lag = known.and_then(|known| known.read_at).map(|at| span(seen.now - at));
     let stored = kind.last_error.as_ref().filter(|_| findings::is_failing(kind));
     let error = known.and_then(|known| known.error.as_ref()).or(stored);
-    let is_followed = health.is_some_and(|health| health.condition == Condition::Following);
     html! {
         tr {
-            th.brief scope="row" { (kind.kind) }
-            td.short { @if let Some(at) = kind.last_pass_at { (ago(at, seen.now)) } @else { "never" } }
+            th.brief scope="row" { (tables::kind(kind.kind)) }
             td.short { (outcome(kind, error.is_some())) }
-            td.number { (lag.unwrap_or_else(|| if is_followed && known.is_none() { "not read".to_owned() } else { "–".to_owned() })) }
+            td.short { @if let Some(at) = kind.last_pass_at { (ago(at, seen.now)) } @else { "never" } }
+            td.number { (lag.as_deref().unwrap_or("–")) }
             td.number { (news.map_or_else(|| "–".to_owned(), |news| tables::count(news.rows))) }
             td.number { (tables::count(kind.open)) }
             td.number { @if kind.rejects > 0 { a href="/rejects" { (tables::count(kind.rejects)) } } @else { "0" } }
@@ -332,7 +335,7 @@ fn kinds_of_health(health: &ManagerHealth, now: DateTime<Utc>) -> Markup {
         html! {
             @for kind in &health.kinds {
                 tr {
-                    th.brief scope="row" { (kind.kind) }
+                    th.brief scope="row" { (tables::kind(kind.kind)) }
                     td.short { @if let Some(at) = kind.read_at { (ago(at, now)) } @else { "not since the start" } }
                     td.message {
                         @match &kind.error {
@@ -351,7 +354,7 @@ fn backup_servers(servers: &[Server<'_>], now: DateTime<Utc>) -> Markup {
     if servers.is_empty() {
         return html! { p.empty { "No backup server has sent anything yet." } };
     }
-    let head = ["Server", "Verdict", "Newest start", "Newest end", "Age of data", "Read", "What to do"];
+    let head = ["Server", "Verdict", "Newest start (UTC)", "Newest end (UTC)", "Silent for", "Read"];
     html! {
         (tables::frame("Backup servers", &head, &[4], html! {
             @for server in servers {
@@ -360,9 +363,11 @@ fn backup_servers(servers: &[Server<'_>], now: DateTime<Utc>) -> Markup {
                     td.short { (pill(server.verdict.tone(), server.verdict.words())) }
                     td.short { (tables::maybe_moment(server.newest_start)) }
                     td.short { (tables::maybe_moment(server.newest_end)) }
-                    td.number { (server.newest_start.max(server.newest_end).map_or("–".to_owned(), |at| span(now - at))) }
+                    td.number { (server.newest_start.map_or("–".to_owned(), |at| span(now - at))) }
                     td.short { @if let Some(at) = server.read_at { (ago(at, now)) } @else { "–" } }
-                    td.text { (if server.verdict.mend().is_empty() { "–" } else { server.verdict.mend() }) }
+                }
+                @if !server.verdict.mend().is_empty() {
+                    tr.detail { td colspan=(head.len()) { span.aside { "What to do: " (server.verdict.mend()) "." } } }
                 }
             }
         }))
@@ -373,7 +378,7 @@ fn backup_servers(servers: &[Server<'_>], now: DateTime<Utc>) -> Markup {
                     @for (kind, stream) in &server.streams {
                         tr {
                             th.text scope="row" { (clean(&server.name)) }
-                            td.short { (kind) }
+                            td.short { (tables::kind(kind)) }
                             td.short { (tables::maybe_moment(stream.creation_mark)) }
                             td.short { (tables::maybe_moment(stream.end_mark)) }
                             td.short { (ago(stream.scanned_at, now)) }

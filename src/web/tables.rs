@@ -17,7 +17,7 @@ pub(super) fn frame(title: &str, head: &[&str], numbers: &[usize], rows: Markup)
             table {
                 caption { (title) }
                 thead {
-                    tr { @for (at, name) in head.iter().enumerate() { th.number[numbers.contains(&at)] scope="col" { (name) } } }
+                    tr { @for (at, name) in head.iter().enumerate() { th class=[numbers.contains(&at).then_some("number")] scope="col" { (name) } } }
                 }
                 tbody { (rows) }
             }
@@ -33,6 +33,14 @@ pub(super) fn pill(tone: Tone, words: &str) -> Markup {
             @if tone > Tone::Plain { span aria-hidden="true" { (sign) " " } }
             (clean(words))
         }
+    }
+}
+
+/// The name of a session type, which may be broken before its last word.
+pub(super) fn kind(name: &str) -> Markup {
+    match name.strip_suffix("Session") {
+        Some(stem) => html! { (stem) wbr; "Session" },
+        None => html! { (name) },
     }
 }
 
@@ -67,4 +75,9 @@ pub(super) fn maybe_moment(at: Option<DateTime<Utc>>) -> Markup {
 /// How long ago it was.
 pub(super) fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
     html! { time datetime=(at.format("%Y-%m-%dT%H:%M:%SZ")) title=(at.format("%Y-%m-%d %H:%M:%S UTC")) { (span(now - at)) " ago" } }
+}
+
+/// How long it has been so.
+pub(super) fn lasting(since: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
+    html! { time datetime=(since.format("%Y-%m-%dT%H:%M:%SZ")) title=(since.format("since %Y-%m-%d %H:%M:%S UTC")) { (span(now - since)) } }
 }

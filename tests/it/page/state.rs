@@ -35,20 +35,22 @@ async fn where_nothing_is_wrong_the_page_says_so_and_shows_how_things_stand() {
     for database in &well().await {
         let pages = Pages::of(database).await;
         pages.followed();
+        let ours = pages.store.leases().holder();
+        database.execute(&format!("update sync_leases set holder = '{ours}'")).await;
         let (verdict, page) = state(&pages).await;
         assert!(verdict.starts_with("✓ All is well"), "{verdict}");
         for part in [
-            "followed, with a pass every 60 seconds since 12 minutes ago",
+            "followed, with a pass every 60 seconds for 12 minutes",
             "Collects from its servers ✓ yes",
             "BackupTaskSession",
-            "Writes nobody; last process",
+            "Writes this instance",
             "✓ sends",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         let new = database.number("select sum(rows_inserted) from sync_passes where kind = 'RestoreSession'").await;
         assert!(
-            new > 0 && page.contains(&format!("RestoreSession 0 seconds ago ✓ done 5 seconds {new} ")),
+            new > 0 && page.contains(&format!("RestoreSession ✓ done 0 seconds ago 5 seconds {new} ")),
             "{new}: {page}"
         );
         assert!(!pages.page("/").await.contains("http-equiv"));
@@ -86,7 +88,7 @@ async fn a_silent_server_is_told_apart_from_an_enterprise_manager_that_stopped_c
         assert!(verdict.starts_with("✕ 1 thing is wrong"), "{verdict}");
         let said = "Enterprise Manager stopped collecting from its backup servers: its last good collection ended";
         assert!(verdict.contains(said) && verdict.contains("start a collection there by hand"), "{verdict}");
-        assert_eq!(page.matches("✕ Enterprise Manager stopped collecting").count(), 3, "{page}");
+        assert_eq!(page.matches("✕ Enterprise Manager stopped collecting").count(), 4, "{page}");
         assert!(!page.contains("the server is silent"), "{page}");
     }
 }
@@ -110,7 +112,7 @@ async fn what_fails_and_what_was_refused_is_told_with_what_to_do() {
         assert!(page.contains("✕ failed"), "{page}");
         let list = pages.page("/rejects").await;
         assert!(
-            words(&list).contains("Record 1 default RestoreSession – 2025-06-02 09:20 1,234 no &lt;start&gt;"),
+            words(&list).contains("Record 1 no &lt;start&gt; RestoreSession 2025-06-02 09:20 1,234 default –"),
             "{list}"
         );
         let one = pages.page("/rejects/1").await;
@@ -131,7 +133,7 @@ async fn what_fails_and_what_was_refused_is_told_with_what_to_do() {
         pages.health.turn("default", away, Some(start() + TimeDelta::minutes(20)), start());
         let (verdict, page) = state(&pages).await;
         assert!(verdict.starts_with("✕ 1 thing is wrong") && verdict.contains("correct the user name"), "{verdict}");
-        assert!(page.contains("✕ refuses the account since 0 seconds ago ; next try in 20 minutes"), "{page}");
+        assert!(page.contains("✕ refuses the account for 0 seconds ; next try in 20 minutes"), "{page}");
     }
 }
 
@@ -179,7 +181,7 @@ async fn while_the_database_is_away_the_followers_speak_for_themselves() {
         );
         assert!(page.contains("away: what is stored cannot be shown"), "{page}");
         assert!(page.contains("RestoreSession 5 seconds ago"), "{page}");
-        for path in ["/last-24-hours", "/rejects", "/search?q=x", "/machines?server=a&name=b"] {
+        for path in ["/last-24-hours", "/rejects"] {
             let answer = pages.get(path).await;
             assert_eq!(answer.status, 503, "{path}");
             assert!(words(&answer.text).contains("The database cannot be read"), "{path}: {}", answer.text);
