@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use uuid::Uuid;
 
 use crate::config::Problem;
 use crate::store::{self, Cell};
@@ -23,6 +24,7 @@ mod monthly;
 pub mod names;
 mod overview;
 mod period;
+mod policy;
 mod request;
 mod restores;
 mod rpo;
@@ -31,7 +33,10 @@ pub mod views;
 mod vm;
 mod window;
 
-pub use request::{Asked, Request};
+pub use period::zone;
+pub use request::{About, Asked, Request, Subject, about};
+
+pub(crate) use fresh::{SILENT, is_alone};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +137,34 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// What to say where there are no rows, such as `Every machine is within its RPO`.
     pub if_empty: &'static str,
+    /// The session that each row is about, by its type and identity; empty where rows are about more than one.
+    pub sessions: Vec<(String, Uuid)>,
+}
+
+/// What a name in a report stands for, for pages that have more to say about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// A job, or a CDP policy.
+    Job {
+        /// Its name.
+        name: &'a str,
+        /// Its backup server's name.
+        server: &'a str,
+    },
+    /// A machine.
+    Machine {
+        /// Its name.
+        name: &'a str,
+        /// Its backup server's name.
+        server: &'a str,
+    },
+    /// A session.
+    Session {
+        /// The API's query type.
+        kind: &'a str,
+        /// Its identity.
+        uid: Uuid,
+    },
 }
 
 /// A column of a table.

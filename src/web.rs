@@ -1,4 +1,5 @@
-//! What `vemsync run` shows over HTTP, all of it read-only: whether it is alive, whether it is ready, metrics.
+//! What `vemsync run` shows over HTTP, all of it read-only: whether it is alive, whether it is ready, metrics, and pages
+//! for people (one file a page in `web/`).
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,10 +23,28 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::health::{Health, Trouble};
 use crate::metrics::Metrics;
-use crate::store::{Store, Upkeep};
+use crate::store::{Looks, Store, Upkeep};
+
+mod findings;
+mod kept;
+mod link;
+mod names;
+mod page;
+mod rejects;
+mod reports;
+mod search;
+mod servers;
+mod session;
+mod state;
+mod tables;
+
+use page::Failure;
 
 /// A database that takes longer to answer a plain question counts as away.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A page that takes longer is given up.
+const PAGE_PATIENCE: Duration = Duration::from_secs(25);
 
 /// What is shown.
 pub struct Site {
@@ -37,6 +56,8 @@ pub struct Site {
     pub store: Arc<dyn Store>,
     /// The same database, to see whether it answers.
     pub upkeep: Arc<dyn Upkeep>,
+    /// The same database, for pages.
+    pub looks: Looks,
     /// This machine's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -62,17 +83,24 @@ impl Site {
 }
 
 /// What answers: at first nothing but that it is alive, and the site once there is one.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Web {
     site: Arc<OnceLock<Site>>,
     account: Option<Arc<SecretString>>,
+    names: Arc<names::Names>,
+    overviews: Arc<reports::Overviews>,
 }
 
 impl Web {
     /// With the account (`user:password`) that is asked of visitors, if any.
     #[must_use]
     pub fn new(account: Option<SecretString>) -> Self {
-        Self { site: Arc::default(), account: account.map(Arc::new) }
+        Self {
+            site: Arc::default(),
+            account: account.map(Arc::new),
+            names: Arc::default(),
+            overviews: Arc::new(reports::overviews()),
+        }
     }
 
     /// From now on there is something to show.
@@ -111,16 +139,39 @@ pub async fn serve(
 ) -> io::Result<(SocketAddr, JoinSet<io::Result<()>>)> {
     let listener = TcpListener::bind(listen).await?;
     let listen = listener.local_addr()?;
-    let closed = Router::new().route("/metrics", get(metrics)).layer(from_fn_with_state(web.clone(), admitted));
-    let router = Router::new()
+    let mut task = JoinSet::new();
+    task.spawn(
+        async move { axum::serve(listener, router(web)).with_graceful_shutdown(cancel.cancelled_owned()).await },
+    );
+    Ok((listen, task))
+}
+
+/// All that is answered.
+pub fn router(web: Web) -> Router {
+    let closed = Router::new()
+        .route("/", get(state::page))
+        .route("/last-24-hours", get(reports::last_24_hours))
+        .route("/jobs/{uid}", get(reports::job))
+        .route("/machines", get(reports::machine))
+        .route("/sessions/{kind}/{uid}", get(session::page))
+        .route("/rejects", get(rejects::list))
+        .route("/rejects/{id}", get(rejects::one))
+        .route("/search", get(search::page))
+        .route("/style.css", get(page::style))
+        .route("/metrics", get(metrics))
+        .fallback(async || Failure::NotFound("There is no such page.".to_owned()))
+        .layer(from_fn_with_state(web.clone(), admitted));
+    Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .merge(closed)
         .layer(axum::middleware::from_fn(guarded))
-        .with_state(web);
-    let mut task = JoinSet::new();
-    task.spawn(async move { axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await });
-    Ok((listen, task))
+        .with_state(web)
+}
+
+/// Gives a page up that takes too long; the database gives up what was asked of it by itself.
+async fn in_time<T>(making: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(PAGE_PATIENCE, making).await.unwrap_or(Err(Failure::Slow))
 }
 
 /// Nothing can be changed here, and nothing from elsewhere is run or shown in what is sent.

@@ -43,7 +43,7 @@ def main():
         for file in files:
             for width in WIDTHS:
                 for scheme in SCHEMES:
-                    problems, look = show(browser, file, width, scheme, folder)
+                    problems, look = show(browser, file.as_uri(), width, scheme, folder / file.stem)
                     found += [(kind, f"{file.name}, {width} px, {scheme}: {text}") for kind, text in problems]
                     texts += look["texts"]
                     contrasts += look["contrasts"]
@@ -63,23 +63,24 @@ def main():
     print(f"{checks} checks: {len(files)} pages, wide and narrow, light and dark; {texts} texts, {contrasts} contrasts; pictures in {folder}")
 
 
-def show(browser, file, width, scheme, folder):
+def show(browser, address, width, scheme, picture, is_own=None):
+    """Shows a page and takes a picture of it. is_own says of an address whether the page may ask for it."""
     browser.logs()
     browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     browser.resize(width, 900)
-    browser.open(file)
+    browser.open(address)
     # What is out of the window cannot be asked what is behind it.
     height = browser.run("return document.documentElement.scrollHeight")
     browser.resize(width, min(height, TALLEST_PX))
     look = browser.run(LOOK, width, SMALLEST_TEXT_PX, CONTRAST)
-    picture = browser.cdp("Page.captureScreenshot", format="png")["data"]
-    (folder / f"{file.stem}-{width}-{scheme}.png").write_bytes(base64.b64decode(picture))
-    return look["problems"] + browser.logs(file), look
+    shot = browser.cdp("Page.captureScreenshot", format="png")["data"]
+    picture.with_name(f"{picture.name}-{width}-{scheme}.png").write_bytes(base64.b64decode(shot))
+    return look["problems"] + browser.logs(is_own or (lambda asked: asked.split("#")[0] == address)), look
 
 
 def print_out(browser, file, folder):
     """Prints the file, and says what is wrong with the PDF."""
-    browser.open(file)
+    browser.open(file.as_uri())
     data = base64.b64decode(browser.print())
     (folder / f"{file.stem}.pdf").write_bytes(data)
     pages = len(re.findall(rb"/Type\s*/Page\b", data))
@@ -167,16 +168,16 @@ class Browser:
                 if tries == 3 or "Printing failed" not in str(error):
                     raise
 
-    def open(self, file):
-        self.ask("POST", f"/session/{self.session}/url", {"url": file.as_uri()})
+    def open(self, address):
+        self.ask("POST", f"/session/{self.session}/url", {"url": address})
 
     def resize(self, width, height):
         # A narrow window is a telephone's, which shows a page that says nothing about its width as if it were wide.
         is_narrow = width < 600
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_narrow)
 
-    def logs(self, file=None):
-        """What came since the last time: errors on the console, and requests for anything but the file."""
+    def logs(self, is_own=lambda _: True):
+        """What came since the last time: errors on the console, and requests for what is not the page's own."""
         problems = []
         for entry in self.ask("POST", f"/session/{self.session}/se/log", {"type": "browser"}):
             if entry["level"] == "SEVERE":
@@ -185,7 +186,7 @@ class Browser:
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 url = message["params"]["request"]["url"]
-                if file and url.split("#")[0] != file.as_uri() and not url.startswith("data:"):
+                if not is_own(url) and not url.startswith("data:"):
                     problems.append(("network", url))
         return problems
 
@@ -197,4 +198,5 @@ def program(*names):
     sys.exit(f"{names[0]}: missing")
 
 
-main()
+if __name__ == "__main__":
+    main()

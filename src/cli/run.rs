@@ -14,7 +14,7 @@ use crate::health::Health;
 use crate::lifecycle::{self, Signals};
 use crate::metrics::Metrics;
 use crate::notify;
-use crate::store::{Schema, SqlStore, Store, Upkeep};
+use crate::store::{Looks, Schema, SqlStore, Store, Upkeep};
 use crate::web::{self, Site, Web};
 
 /// Runs until a signal comes. `reload` reads the configuration again.
@@ -39,6 +39,7 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
         metrics: metrics.clone(),
         store: store.clone(),
         upkeep: upkeep.clone(),
+        looks: Looks::new(url)?,
         clock: clock.clone(),
     });
     let ours = clock.clone();

@@ -19,6 +19,8 @@ pub(super) struct Ask<'a> {
     pub(super) period: Period,
     /// The names of the jobs or machines that it is about.
     pub(super) names: Vec<String>,
+    /// The backup server on which they are, where only that one is meant.
+    pub(super) server: Option<String>,
     /// How current each stream is.
     pub(super) streams: Vec<Stream>,
 }
@@ -35,7 +37,7 @@ impl Ask<'_> {
         read(self.views, view, columns, filters, order, MOST_READ).await
     }
 
-    /// … for each of the report's names.
+    /// … for each of the report's names, on its server. The columns have to have the server's name.
     pub(super) async fn rows_of_names(
         &self,
         view: &'static View,
@@ -46,10 +48,14 @@ impl Ask<'_> {
     ) -> Result<Rows, Error> {
         let mut all = Rows { names: columns.to_vec(), cells: Vec::new() };
         for subject in &self.names {
-            let filters = filters.iter().cloned().chain([Filter::Is(name, Cell::Text(subject.clone()))]);
+            let filters = filters.iter().cloned().chain([Filter::Is(name, text(subject))]);
             all.cells.extend(self.rows(view, columns, filters, order).await?.cells);
         }
-        Ok(all)
+        // In the statement it would keep the databases from looking the name up first.
+        Ok(match &self.server {
+            Some(server) => all.only(|row| row.text("backup_server_name") == server),
+            None => all,
+        })
     }
 }
 
@@ -84,6 +90,25 @@ impl Rows {
         self.cells.len()
     }
 
+    /// These columns of them.
+    pub(super) fn columns(&self, columns: &[&'static str]) -> Self {
+        Self { names: columns.to_vec(), cells: self.iter().map(|row| row.cells(columns)).collect() }
+    }
+
+    /// With a column before the last one that says of which type all of the sessions are.
+    pub(super) fn of_kind(mut self, kind: &'static str) -> Self {
+        self.names.insert(self.names.len() - 1, "kind");
+        self.cells.iter_mut().for_each(|row| row.insert(row.len() - 1, text(kind)));
+        self
+    }
+
+    /// Only those rows.
+    pub(super) fn only(mut self, is_wanted: impl Fn(Row<'_>) -> bool) -> Self {
+        let names = &self.names;
+        self.cells.retain(|cells| is_wanted(Row { names, cells }));
+        self
+    }
+
     /// Whether there may be more than were read.
     pub(super) fn is_cut(&self) -> bool {
         self.cells.len() >= MOST_READ as usize
@@ -107,6 +132,23 @@ impl Rows {
             by_key.fold(Ordering::Equal, Ordering::then)
         });
         self
+    }
+
+    /// A table of the first rows, each of which is about the session that its last two columns name: its type and
+    /// identity, which are no columns of the table.
+    pub(super) fn table_of_sessions(self, most: usize, if_empty: &'static str) -> (Table, String) {
+        let shown = self.names.len() - 2;
+        let (mut sessions, mut cells) = (Vec::new(), Vec::new());
+        for mut row in self.cells {
+            let (uid, kind) = (row.pop(), row.pop());
+            if let (Some(Cell::Text(kind)), Some(Cell::Uid(uid))) = (kind, uid) {
+                sessions.push((kind, uid));
+            }
+            cells.push(row);
+        }
+        sessions.truncate(most);
+        let (table, rest) = Self { names: self.names[..shown].to_vec(), cells }.table(most, if_empty);
+        (Table { sessions, ..table }, rest)
     }
 
     /// A table of all columns of the first rows, and what to say about those that are left out.
@@ -213,7 +255,7 @@ pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 pub(super) fn table(columns: &[&'static str], rows: Vec<Vec<Cell>>, if_empty: &'static str) -> Table {
-    Table { columns: columns.iter().map(|name| column(name)).collect(), rows, if_empty }
+    Table { columns: columns.iter().map(|name| column(name)).collect(), rows, if_empty, sessions: Vec::new() }
 }
 
 pub(super) fn section(id: &'static str, title: impl Into<String>, note: impl Into<String>, body: Body) -> Section {

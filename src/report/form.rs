@@ -20,8 +20,9 @@ mod tests;
 pub mod value;
 
 pub use self::csv::csv;
+pub use chart::class;
 pub use file::write_file;
-pub use html::{STYLE, html, page, sections};
+pub use html::{Href, STYLE, behind, clean, head, html, page, sections};
 pub use json::json;
 pub use table::table;
 

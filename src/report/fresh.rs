@@ -31,7 +31,7 @@ const READ_EVERY: i64 = 20 * 60;
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 /// A nightly job's server may be silent for a day.
-const SILENT: i64 = 26 * HOUR;
+pub(crate) const SILENT: i64 = 26 * HOUR;
 /// What is silent so many times as long as others are is silent alone.
 const TIMES_OTHERS: i64 = 3;
 
@@ -191,7 +191,8 @@ pub(super) fn silent_streams(streams: &[Stream]) -> Vec<&Stream> {
     found
 }
 
-fn is_alone(ages: &[i64], n: usize) -> bool {
+/// Whether one of several has been silent for long, by the ages of their newest data in seconds, and the others have not.
+pub(crate) fn is_alone(ages: &[i64], n: usize) -> bool {
     let others = ages.iter().enumerate().filter(|(other, _)| *other != n).map(|(_, age)| *age).collect();
     ages[n] > SILENT && median(others).is_none_or(|others| ages[n] > TIMES_OTHERS * others)
 }

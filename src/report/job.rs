@@ -28,13 +28,15 @@ const RUNS: &[&str] = &[
     "task_failed_count",
     "total_size_bytes",
     "message",
+    "kind",
+    "session_uid",
 ];
 
 pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let period = &ask.period;
-    let of_job = async |columns| ask.rows_of_names(&JOB_STATUS, columns, "job_name", &[], "").await;
-    let (state, success) =
-        (of_job(jobs::STATE).await?.sorted(BY_SERVER), of_job(jobs::SUCCESS).await?.sorted(BY_SERVER));
+    let columns = [jobs::STATE, &jobs::SUCCESS[2..]].concat();
+    let status = ask.rows_of_names(&JOB_STATUS, &columns, "job_name", &[], "").await?.sorted(BY_SERVER);
+    let of_job = |columns| status.columns(columns).table(MOST, UNKNOWN).0;
     let order = "start_time desc, session_uid";
     let all = ask.rows_of_names(&JOB_RUNS, RUNS, "job_name", &period.within("start_time"), order).await?;
     let ended = all.iter().filter(|row| !row.is("is_running"));
@@ -43,11 +45,11 @@ pub(super) async fn build(ask: &Ask<'_>) -> Result<Vec<Section>, Error> {
     let duration = lines(&all, "duration_seconds", Unit::Seconds);
     let size = lines(&all, "total_size_bytes", Unit::Bytes);
     let machines = failing(ask).await?;
-    let (runs, rest) = all.table(MOST, "It did not run.");
+    let (runs, rest) = all.table_of_sessions(MOST, "It did not run.");
     let size_note = "What Enterprise Manager calls the total size: that of the machines or their restore points.";
     Ok(vec![
-        section("status", "How it stands", "", Body::Table(state.table(MOST, UNKNOWN).0)),
-        section("success", "How often it is good", jobs::MEANING, Body::Table(success.table(MOST, UNKNOWN).0)),
+        section("status", "How it stands", "", Body::Table(of_job(jobs::STATE))),
+        section("success", "How often it is good", jobs::MEANING, Body::Table(of_job(jobs::SUCCESS))),
         section("days_chart", "Runs a day", "Ended runs, by the day on which they started.", days),
         section("duration_chart", "Duration", "", duration),
         section("size_chart", "Size", size_note, size),

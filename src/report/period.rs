@@ -64,7 +64,10 @@ impl When {
 }
 
 /// The zone of that IANA name, in any case.
-pub(super) fn zone(name: &str) -> Result<Tz, Problem> {
+///
+/// # Errors
+/// If there is none, with the nearest names.
+pub fn zone(name: &str) -> Result<Tz, Problem> {
     if let Some(zone) = TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name.trim())) {
         return Ok(*zone);
     }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::ask::{Ask, read};
-use super::names::{Named, REPORTS, Subject};
+use super::names::{self, Named, REPORTS};
 use super::period::{When, zone};
 use super::views::{JOB_STATUS, REPORT_CLOCK, SESSIONS, VM_PROTECTION};
-use super::{Error, Period, Report, find, fresh};
+use super::{Error, Period, Report, find, fresh, policy};
 use crate::config::{Place, Problem, Problems};
 use crate::store::{self, Cell, Filter, Views};
 
@@ -74,11 +74,59 @@ impl Asked {
             let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
             title = format!("{title} {}", quoted.join(" and "));
         }
-        let ask = Ask { views, period, names, streams: fresh::streams(views, as_of).await? };
+        let ask = Ask { views, period, names, server: None, streams: fresh::streams(views, as_of).await? };
         let sections = (self.named.build)(&ask).await?;
         let freshness = fresh::freshness(&ask.streams, &period);
         Ok(Report { name: self.named.name, title, period, sections, freshness })
     }
+}
+
+/// What a report of [`about`] is about: all of one name, on that backup server where one is given.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// What it is.
+    pub subject: Subject,
+    /// Its name, exactly.
+    pub name: &'a str,
+    /// The name of its backup server.
+    pub server: Option<&'a str>,
+    /// So far back.
+    pub span: TimeDelta,
+    /// Zone of the times that are shown.
+    pub zone: Tz,
+}
+
+/// What there are reports about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A job.
+    Job,
+    /// A CDP policy.
+    Policy,
+    /// A machine.
+    Machine,
+}
+
+/// The report about one thing.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn about(views: &dyn Views, about: About<'_>) -> Result<Report, Error> {
+    let About { subject, name, server, span, zone } = about;
+    let report = match subject {
+        Subject::Job => named("job").expect("it is listed"),
+        Subject::Machine => named("vm").expect("it is listed"),
+        Subject::Policy => &policy::POLICY,
+    };
+    let as_of = as_of(views).await?;
+    let period = Period::new(report.span, Some(When::Ago(span)), None, as_of, zone)?;
+    let on = server.map(|server| format!(" on {server}")).unwrap_or_default();
+    let title = format!("{} \"{name}\"{on}", report.title);
+    let streams = fresh::streams(views, as_of).await?;
+    let ask = Ask { views, period, names: vec![name.to_owned()], server: server.map(str::to_owned), streams };
+    let sections = (report.build)(&ask).await?;
+    let freshness = fresh::freshness(&ask.streams, &period);
+    Ok(Report { name: report.name, title, period, sections, freshness })
 }
 
 fn taken<T>(result: Result<T, Problem>, problems: &mut Problems) -> Option<T> {
@@ -112,10 +160,10 @@ fn wrong_subject(named: &Named, subject: Option<&str>) -> Option<Problem> {
     }
 }
 
-fn noun(subject: Subject) -> &'static str {
+fn noun(subject: names::Subject) -> &'static str {
     match subject {
-        Subject::Job => "job",
-        Subject::Machine => "machine",
+        names::Subject::Job => "job",
+        names::Subject::Machine => "machine",
     }
 }
 
@@ -126,10 +174,10 @@ async fn as_of(views: &dyn Views) -> Result<DateTime<Utc>, store::Error> {
 }
 
 /// The names that are meant. One that is exactly so needs no look at the others.
-async fn subjects(views: &dyn Views, subject: Subject, written: &str) -> Result<Vec<String>, Error> {
+async fn subjects(views: &dyn Views, subject: names::Subject, written: &str) -> Result<Vec<String>, Error> {
     let (view, column) = match subject {
-        Subject::Job => (&JOB_STATUS, "job_name"),
-        Subject::Machine => (&VM_PROTECTION, "vm_display_name"),
+        names::Subject::Job => (&JOB_STATUS, "job_name"),
+        names::Subject::Machine => (&VM_PROTECTION, "vm_display_name"),
     };
     let exact = Filter::Is(column, Cell::Text(written.to_owned()));
     if read(views, view, &[column], Some(exact), "", 1).await?.len() > 0 {
@@ -140,7 +188,7 @@ async fn subjects(views: &dyn Views, subject: Subject, written: &str) -> Result<
     find::matching(written, &known).map_err(|near| {
         let noun = noun(subject);
         let mend = if near.is_empty() {
-            let all = if subject == Subject::Job { "jobs" } else { "rpo" };
+            let all = if subject == names::Subject::Job { "jobs" } else { "rpo" };
             format!("`vemsync report {all}` lists them")
         } else {
             let quoted: Vec<String> = near.iter().map(|name| format!("\"{name}\"")).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveTime;
 
-use super::ask::{Ask, Rows, cap, section, sentences, table, tone};
+use super::ask::{Ask, Rows, section, sentences, tone};
 use super::views::{RESTORE_AUDIT, SESSIONS, SIZE_GROWTH, VM_DAILY_STATUS, VM_PROTECTION};
 use super::{Body, Chart, HeatRow, Line, Section, Unit};
 use crate::store::{Cell, Error};
@@ -85,13 +85,13 @@ async fn tasks(ask: &Ask<'_>) -> Result<Section, Error> {
         "result",
         "duration_seconds",
         "message",
+        "kind",
+        "uid",
     ];
     let filters = ask.period.within("creation_time");
     let rows = ask.rows_of_names(&SESSIONS, &columns, "object_name", &filters, "creation_time desc, uid").await?;
-    let tasks = rows.iter().filter(|row| row.text("kind").ends_with("TaskSession"));
-    let mut tasks: Vec<Vec<Cell>> = tasks.map(|row| row.cells(&columns)).collect();
-    let rest = cap(&mut tasks, MOST);
-    let table = table(&columns, tasks, "No job tried it.");
+    let tasks = rows.only(|row| row.text("kind").ends_with("TaskSession"));
+    let (table, rest) = tasks.table_of_sessions(MOST, "No job tried it.");
     Ok(section("tasks", "Last sessions", rest, Body::Table(table)))
 }
 
@@ -132,8 +132,9 @@ async fn restores(ask: &Ask<'_>) -> Result<Section, Error> {
         "restore_point_time",
         "restore_point_age_seconds",
         "message",
+        "uid",
     ];
     let rows = ask.rows_of_names(&RESTORE_AUDIT, &columns, "vm_display_name", &[], "start_time desc, uid").await?;
-    let (table, rest) = rows.table(MOST, "It was never restored.");
+    let (table, rest) = rows.of_kind("RestoreSession").table_of_sessions(MOST, "It was never restored.");
     Ok(section("restores", "Restores", sentences(&["All there ever were.", &rest]), Body::Table(table)))
 }

@@ -437,7 +437,8 @@ impl Store for SqlStore {
     }
 
     async fn rejects(&self) -> Result<Vec<RejectRow>> {
-        super::report::rejects(&mut self.begin_read().await?).await
+        let newest = "order by r.last_seen_at desc, r.id desc";
+        super::report::rejects(&mut self.begin_read().await?, "r.raw", newest, vec![]).await
     }
 
     async fn forget_reject(&self, id: i64) -> Result<()> {

@@ -10,18 +10,13 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Pg
 
 use super::database::Value;
 use super::sql::{self, Dialect, Fixed};
-use super::{Counts, Error, Result};
+use super::{Counts, Error, Result, look};
 use crate::batch::{Batch, Values};
 use crate::kind::{Entity, SessionKind};
 
 pub(super) async fn open(url: &str) -> Result<PgPool> {
-    // sqlx does not quote the URL in its errors, which may carry a password.
-    let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
+    let options = options(url)?;
     let display = format!("postgres://{}:{}", options.get_host(), options.get_port());
-    // A process that was stopped in the middle of a transaction must not hold its locks for ever.
-    // Compiling a report's statement takes longer than running it.
-    let settings = [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "20s"), ("jit", "off")];
-    let options = options.application_name("vemsync").options(settings);
     // A pool would wait for a server that is down, and then only say that it waited.
     let unreachable = |source| match Error::from(source) {
         Error::Statement(source) | Error::Unreachable { source, .. } => Error::Unreachable { display, source },
@@ -29,6 +24,26 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
     };
     options.connect().await.map_err(unreachable)?.close().await?;
     Ok(PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options))
+}
+
+fn options(url: &str) -> Result<PgConnectOptions> {
+    // sqlx does not quote the URL in its errors, which may carry a password.
+    let options = PgConnectOptions::from_str(url).map_err(|error| Error::Url(error.to_string()))?;
+    // A process that was stopped in the middle of a transaction must not hold its locks for ever.
+    // Compiling a report's statement takes longer than running it.
+    let settings = [("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "20s"), ("jit", "off")];
+    Ok(options.application_name("vemsync").options(settings))
+}
+
+/// Connections for pages, none of which is opened yet.
+pub(super) fn looks(url: &str) -> Result<PgPool> {
+    let longest = format!("{}s", look::LONGEST.as_secs());
+    let options = options(url)?.application_name("vemsync page").options([("statement_timeout", longest)]);
+    Ok(PgPoolOptions::new()
+        .max_connections(look::AT_ONCE)
+        .idle_timeout(look::IDLE)
+        .acquire_timeout(look::PATIENCE)
+        .connect_lazy_with(options))
 }
 
 pub(super) fn query(sql: AssertSqlSafe<String>, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {

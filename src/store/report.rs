@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
-use super::database::{SqlStore, Tx, Value};
+use super::database::{Row, SqlStore, Tx, Value};
 use super::{Pass, Result};
 use crate::kinds::KINDS;
 
@@ -167,14 +167,8 @@ pub(super) async fn status(tx: &mut Tx, counts_rows: bool) -> Result<Vec<Manager
                 backfill_reached: None,
                 streams: streams(tx, em_id, kind.name).await?,
             };
-            let last = tx
-                .query(
-                    "select finished_at, outcome, error from sync_passes where em_id = $1 and kind = $2\n\
-                     order by finished_at desc limit 1",
-                    vec![em_id.into(), kind.name.into()],
-                )
-                .await?;
-            if let Some(pass) = last.first() {
+            let last = last_pass(tx, em_id, kind.name).await?;
+            if let Some(pass) = last {
                 status.last_pass_at = Some(pass.time(0)?);
                 status.last_outcome = pass.text(1)?;
                 status.last_error = pass.text(2)?;
@@ -211,6 +205,18 @@ pub(super) async fn status(tx: &mut Tx, counts_rows: bool) -> Result<Vec<Manager
         });
     }
     Ok(all)
+}
+
+/// When the last pass ended, what came of it, and why it failed.
+async fn last_pass(tx: &mut Tx, em_id: i64, kind: &str) -> Result<Option<Row>> {
+    let newest = "select max(started_at) from sync_passes where em_id = $1 and kind = $2";
+    let newest = tx.query(newest, vec![em_id.into(), kind.into()]).await?[0].maybe_time(0)?;
+    let Some(newest) = newest else { return Ok(None) };
+    // The line that counts a day's idle passes begins with the first of them; years of others need not be sorted.
+    let last = "select finished_at, outcome, error from sync_passes where em_id = $1 and kind = $2 and started_at >= $3\n\
+                order by finished_at desc limit 1";
+    let since = newest - Duration::days(2);
+    Ok(tx.query(last, vec![em_id.into(), kind.into(), since.into()]).await?.pop())
 }
 
 async fn lease(tx: &mut Tx, em_id: i64) -> Result<Option<LeaseStatus>> {
@@ -270,12 +276,15 @@ pub struct RejectRow {
     pub times: i64,
 }
 
-pub(super) async fn rejects(tx: &mut Tx) -> Result<Vec<RejectRow>> {
+/// Rejected records with what stands for their text, and those for which the rest of the statement holds.
+pub(super) async fn rejects(tx: &mut Tx, raw: &str, rest: &str, values: Vec<Value>) -> Result<Vec<RejectRow>> {
     let rows = tx
         .query(
-            "select r.id, r.em_id, m.name, r.kind, r.uid, r.reason, r.raw, r.first_seen_at, r.last_seen_at, r.times\n\
-             from sync_rejects r join enterprise_managers m on m.id = r.em_id order by r.last_seen_at desc, r.id desc",
-            vec![],
+            &format!(
+                "select r.id, r.em_id, m.name, r.kind, r.uid, r.reason, {raw}, r.first_seen_at, r.last_seen_at, r.times\n\
+                 from sync_rejects r join enterprise_managers m on m.id = r.em_id {rest}"
+            ),
+            values,
         )
         .await?;
     rows.iter()

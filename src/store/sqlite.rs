@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::database::Value;
 use super::sql::{self, Dialect, Fixed};
-use super::{Counts, Error, Result};
+use super::{Counts, Error, Result, look};
 use crate::batch::{Batch, Values};
 use crate::kind::{Entity, SessionKind};
 use crate::timestamp;
@@ -46,14 +46,7 @@ pub(super) fn path(rest: &str) -> Result<PathBuf> {
 }
 
 pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<SqlitePool> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(may_create)
-        .busy_timeout(Duration::from_secs(30))
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Normal)
-        .statement_cache_capacity(200)
-        .pragma("temp_store", "memory");
+    let options = options(path, may_create);
     let (connections, options) = match purpose {
         Use::Write => (
             1,
@@ -77,6 +70,27 @@ pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<
         }
         known => known,
     })
+}
+
+fn options(path: &Path, may_create: bool) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(may_create)
+        .busy_timeout(Duration::from_secs(30))
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Normal)
+        .statement_cache_capacity(200)
+        .pragma("temp_store", "memory")
+}
+
+/// Connections for pages, none of which is opened yet.
+pub(super) fn looks(path: &Path) -> SqlitePool {
+    let options = options(path, false).pragma("cache_size", "-8000").pragma("query_only", "on");
+    SqlitePoolOptions::new()
+        .max_connections(look::AT_ONCE)
+        .idle_timeout(look::IDLE)
+        .acquire_timeout(look::PATIENCE)
+        .connect_lazy_with(options)
 }
 
 pub(super) fn bind(

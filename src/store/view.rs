@@ -190,7 +190,7 @@ pub(super) async fn rows(tx: &mut Tx, select: &Select) -> Result<Vec<Vec<Cell>>>
 }
 
 impl super::database::Row {
-    fn cell(&self, column: usize, ty: Type) -> Result<Cell> {
+    pub(super) fn cell(&self, column: usize, ty: Type) -> Result<Cell> {
         let cell = match ty {
             Type::Text => self.text(column)?.map(Cell::Text),
             Type::Uid => self.maybe_uid(column)?.map(Cell::Uid),

@@ -17,6 +17,7 @@ mod grant;
 mod histories;
 mod hostile;
 mod input;
+mod page;
 mod program;
 mod report;
 mod secrets;

@@ -150,7 +150,8 @@ fn swatch(class: &str) -> Markup {
 }
 
 /// The class that a mark of this tone has.
-pub(super) fn class(tone: Tone) -> &'static str {
+#[must_use]
+pub fn class(tone: Tone) -> &'static str {
     match tone {
         Tone::Plain => "plain",
         Tone::Good => "good",

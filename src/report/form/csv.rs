@@ -145,7 +145,8 @@ mod tests {
         ];
         let row = |text: &str| vec![Cell::Text(text.to_owned()), Cell::Int(-1), Cell::Real(-0.5)];
         let columns = ["text", "int", "real"].map(|name| Column { name, title: name, unit: Unit::Text }).to_vec();
-        let table = Table { columns, rows: cells.iter().map(|(text, _)| row(text)).collect(), if_empty: "" };
+        let table =
+            Table { columns, rows: cells.iter().map(|(text, _)| row(text)).collect(), if_empty: "", sessions: vec![] };
         let mut report = report();
         report.sections = vec![section("table", "", "", Body::Table(table))];
         let expected: String = cells.iter().map(|(_, field)| format!("{field},-1,-0.5\r\n")).collect();

@@ -29,7 +29,12 @@ pub(super) fn report() -> Report {
                 "late",
                 "Late",
                 "",
-                Body::Table(Table { columns: odd().columns, rows: vec![], if_empty: "None is late." }),
+                Body::Table(Table {
+                    columns: odd().columns,
+                    rows: vec![],
+                    if_empty: "None is late.",
+                    sessions: vec![],
+                }),
             ),
         ],
         freshness: Freshness {
@@ -92,7 +97,7 @@ fn units() -> Table {
         text("The first line,\r\nand \"another\""),
     ];
     let nothing = vec![Cell::Null; columns.len()];
-    Table { columns, rows: vec![row, nothing], if_empty: "" }
+    Table { columns, rows: vec![row, nothing], if_empty: "", sessions: vec![] }
 }
 
 fn odd() -> Table {
@@ -121,6 +126,7 @@ fn odd() -> Table {
         ],
         rows: names.into_iter().zip(results).zip(-3..).map(row).collect(),
         if_empty: "",
+        sessions: vec![],
     }
 }
 

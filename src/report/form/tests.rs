@@ -102,7 +102,12 @@ fn any_report(texts: &[String], numbers: &[(f64, i64, i64)]) -> Report {
         let first = std::iter::once(Cell::Text(text.clone()));
         first.chain((1..UNITS.len()).map(|at| cell(at, row))).collect()
     };
-    let table = Table { columns: columns.collect(), rows: texts.iter().enumerate().map(row).collect(), if_empty: "" };
+    let table = Table {
+        columns: columns.collect(),
+        rows: texts.iter().enumerate().map(row).collect(),
+        if_empty: "",
+        sessions: vec![],
+    };
     let figure = |(at, unit): (usize, &Unit)| Figure {
         name: names[at],
         label: text(at),

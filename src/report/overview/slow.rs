@@ -27,17 +27,18 @@ pub(super) async fn running(ask: &Ask<'_>) -> Result<Section, Error> {
         "running_seconds",
         "median_duration_seconds",
         "times_median",
+        "kind",
+        "uid",
     ];
     let rows = ask.rows(&RUNNING_SESSIONS, &columns, None, "start_time, uid").await?;
-    let over = |row: &Row<'_>| {
+    let is_long = |row: Row<'_>| {
         let over = row.int("running_seconds").unwrap_or(0) - row.int("median_duration_seconds").unwrap_or(i64::MAX);
         row.real("times_median").is_some_and(|times| times >= TIMES) && over >= RUNNING_OVER_SECONDS
     };
-    let mut long: Vec<Vec<Cell>> = rows.iter().filter(over).map(|row| row.cells(&columns)).collect();
-    let rest = cap(&mut long, MOST);
+    let long = rows.only(is_long);
+    let (table, rest) = long.table_of_sessions(MOST, "Nothing that runs takes much longer than usual.");
     let note = "At least twice its usual time, and an hour more than that time.";
-    let note = if long.is_empty() { String::new() } else { sentences(&[note, &rest]) };
-    let table = table(&columns, long, "Nothing that runs takes much longer than usual.");
+    let note = if table.rows.is_empty() { String::new() } else { sentences(&[note, &rest]) };
     Ok(section("long_running", "What runs too long", note, Body::Table(table)))
 }
 
