@@ -88,6 +88,8 @@ pub enum Backfill {
 pub struct HttpSettings {
     /// The address that the daemon listens on.
     pub listen: SocketAddr,
+    /// Whether something in front of it sees to who comes.
+    pub is_public: bool,
     /// `user:password`, asked of whoever wants to see more than whether the daemon is alive and ready.
     pub basic_auth: Option<SecretString>,
 }
@@ -341,7 +343,7 @@ fn http(layers: &mut Layers<'_>, need: Need) -> HttpSettings {
         layers.problems.add(place, what, mend);
     }
     let listen = listen.map_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 9399)), |(listen, _)| listen);
-    HttpSettings { listen, basic_auth }
+    HttpSettings { listen, is_public, basic_auth }
 }
 
 fn log(layers: &mut Layers<'_>) -> LogSettings {

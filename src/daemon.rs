@@ -30,6 +30,9 @@ mod sweeps;
 /// Followers that start together begin within this time of each other.
 const SPREAD: Duration = Duration::from_secs(5);
 
+/// Makes a client of an Enterprise Manager.
+pub type Clients = Box<dyn Fn(&ManagerSettings) -> Result<Client, em::Error> + Send + Sync>;
+
 /// What all followers work with.
 pub struct Daemon {
     /// Where the rows go.
@@ -39,7 +42,7 @@ pub struct Daemon {
     /// This machine's clock.
     pub clock: Arc<dyn Clock>,
     /// Makes a client of an Enterprise Manager.
-    pub client: Box<dyn Fn(&ManagerSettings) -> Result<Client, em::Error> + Send + Sync>,
+    pub client: Clients,
     /// Where followers note how they are.
     pub health: Arc<Health>,
     /// Where they count what they did.

@@ -34,6 +34,7 @@ pub struct Metrics {
     collect_age: GaugeVec,
     reload_success: IntGauge,
     deleted: IntCounterVec,
+    process_start_time: Gauge,
     memory: Gauge,
     files: Gauge,
 }
@@ -116,12 +117,19 @@ impl Metrics {
                     &["kind"],
                 ),
             ),
+            process_start_time: add(
+                &registry,
+                one("process_start_time_seconds", "When the process started, in Unix time"),
+            ),
             memory: add(&registry, one("process_resident_memory_bytes", "Memory that the process takes")),
             files: add(&registry, one("process_open_fds", "Files and connections that the process has open")),
             registry,
         };
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        metrics.start_time.set(now.timestamp_millis() as f64 / 1000.0);
+        // The daemon is put together in the process's first second.
+        for gauge in [&metrics.start_time, &metrics.process_start_time] {
+            gauge.set(now.timestamp_millis() as f64 / 1000.0);
+        }
         metrics.reload_success.set(1);
         metrics
     }
@@ -136,6 +144,8 @@ impl Metrics {
             };
             let counts = outcome.counts;
             self.passes.with_label_values(&[manager, outcome.kind, mode.name(), word]).inc();
+            // From nought on, so that the first repair is a change.
+            self.repaired.with_label_values(&[manager, outcome.kind]).inc_by(0);
             for (change, count) in [
                 ("inserted", counts.inserted),
                 ("updated", counts.updated),

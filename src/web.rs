@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::config::is_loopback;
 use crate::health::{Health, Trouble};
 use crate::metrics::Metrics;
 use crate::store::{Looks, Store, Upkeep};
@@ -87,17 +88,21 @@ impl Site {
 pub struct Web {
     site: Arc<OnceLock<Site>>,
     account: Option<Arc<SecretString>>,
+    /// Whether visitors may call it by any name.
+    is_public: bool,
     names: Arc<names::Names>,
     overviews: Arc<reports::Overviews>,
 }
 
 impl Web {
-    /// With the account (`user:password`) that is asked of visitors, if any.
+    /// With the account (`user:password`) that is asked of visitors, if any, and whether something in front of it sees
+    /// to who they are.
     #[must_use]
-    pub fn new(account: Option<SecretString>) -> Self {
+    pub fn new(account: Option<SecretString>, is_public: bool) -> Self {
         Self {
             site: Arc::default(),
             account: account.map(Arc::new),
+            is_public,
             names: Arc::default(),
             overviews: Arc::new(reports::overviews()),
         }
@@ -113,6 +118,17 @@ impl Web {
     #[must_use]
     pub fn site(&self) -> Option<&Site> {
         self.site.get()
+    }
+
+    /// Where no account is asked for, a page of somebody else must not make the operator's browser read this under a name
+    /// that leads here. An address is no such name.
+    fn is_called_by_own_name(&self, headers: &HeaderMap) -> bool {
+        if self.is_public || self.account.is_some() {
+            return true;
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let Ok(url) = url::Url::parse(&format!("http://{host}/")) else { return false };
+        matches!(url.host(), Some(url::Host::Ipv4(_) | url::Host::Ipv6(_))) || is_loopback(&url)
     }
 
     /// Whether the visitor may see more than whether the daemon is alive and ready.
@@ -197,6 +213,10 @@ async fn guarded(request: Request, next: Next) -> Response {
 }
 
 async fn admitted(State(web): State<Web>, request: Request, next: Next) -> Response {
+    if !web.is_called_by_own_name(request.headers()) {
+        let said = "this is not called by that name: use its address, or set basic_auth_file or public in [http]\n";
+        return (StatusCode::FORBIDDEN, said).into_response();
+    }
     if web.admits(request.headers()) {
         return next.run(request).await;
     }

@@ -23,7 +23,7 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
     let _signals = Signals::cancel(cancel.clone(), Exit::Incomplete);
     let (mut hangups, _watch) = lifecycle::hangups()?;
     let listen = settings.http.listen;
-    let page = Web::new(settings.http.basic_auth.clone());
+    let page = Web::new(settings.http.basic_auth.clone(), settings.http.is_public);
     let (listen, _served) = web::serve(listen, page.clone(), cancel.clone()).await.map_err(|error| {
         let what = format!("cannot listen on {listen}: {error}");
         Problems::from(Problem::new(Place::Flag("--listen"), what, "choose another address, or stop what uses it"))

@@ -60,7 +60,7 @@ impl Pages {
     async fn with(database: &Database, looks: &str, account: Option<&str>) -> Self {
         let store = Arc::new(SqlStore::connect(&database.url, Schema::Migrate).await.expect("a store"));
         let health = Arc::new(Health::default());
-        let web = Web::new(account.map(SecretString::from));
+        let web = Web::new(account.map(SecretString::from), false);
         web.open(Site {
             health: health.clone(),
             metrics: Arc::new(Metrics::new(start())),
