@@ -199,17 +199,33 @@ impl Tx {
         })
     }
 
-    /// The rows of a query one by one, however many there are.
-    pub(super) fn stream(&mut self, sql: String) -> BoxStream<'_, Result<Row>> {
+    /// The rows of a query one by one, however many there are: a row of SQLite takes ten times the room of its values.
+    pub(super) fn stream(&mut self, sql: String, values: Vec<Value>) -> BoxStream<'_, Result<Row>> {
         let sql = AssertSqlSafe(sql);
         match self {
             Self::Postgres(tx) => {
-                // Planned for itself alone: it is not asked a second time.
-                let rows = sqlx::query(sql).persistent(false).fetch(&mut **tx);
-                rows.map(|row| Ok(Row::Postgres(row?))).boxed()
+                postgres::query(sql, values).fetch(&mut **tx).map(|row| Ok(Row::Postgres(row?))).boxed()
             }
-            Self::Sqlite(tx) => sqlx::query(sql).fetch(&mut **tx).map(|row| Ok(Row::Sqlite(row?))).boxed(),
+            Self::Sqlite(tx) => {
+                let rows = sqlite::bind(sqlx::query(sql), values).fetch(&mut **tx);
+                rows.map(|row| Ok(Row::Sqlite(row?))).boxed()
+            }
         }
+    }
+
+    /// What each row of many says, none of which is kept.
+    pub(super) async fn map<T>(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut rows = self.stream(sql.to_owned(), values);
+        let mut all = Vec::new();
+        while let Some(row) = rows.next().await {
+            all.push(read(&row?)?);
+        }
+        Ok(all)
     }
 
     pub(super) async fn commit(self) -> Result<()> {

@@ -218,12 +218,11 @@ impl Look {
     pub async fn machines(&self) -> Result<Vec<Known>> {
         let sql = "select m.vm_display_name, b.name, m.protection from machines m\n\
                    left join backup_servers b on b.uid = m.backup_server_uid";
-        let rows = self.query(sql, vec![]).await?;
         let known = |row: &Row| -> Result<Known> {
             let (name, what) = (row.text(0)?.unwrap_or_default(), row.text(2)?.unwrap_or_default());
             Ok(Known { uid: None, name, server: row.text(1)?, what })
         };
-        rows.iter().map(known).collect()
+        self.0.lock().await.map(sql, vec![], known).await
     }
 
     /// The job or CDP policy of that identity, if it is known by name.

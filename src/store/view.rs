@@ -185,8 +185,9 @@ impl Views for SqlStore {
 
 pub(super) async fn rows(tx: &mut Tx, select: &Select) -> Result<Vec<Vec<Cell>>> {
     let (sql, values) = select.sql(tx.dialect());
-    let rows = tx.query(&sql, values).await?;
-    rows.iter().map(|row| select.columns.iter().enumerate().map(|(at, (_, ty))| row.cell(at, *ty)).collect()).collect()
+    let cells =
+        |row: &super::database::Row| select.columns.iter().enumerate().map(|(at, (_, ty))| row.cell(at, *ty)).collect();
+    tx.map(&sql, values, cells).await
 }
 
 impl super::database::Row {

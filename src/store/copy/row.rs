@@ -48,7 +48,7 @@ impl<'a> Rows<'a> {
         cancel: &'a CancellationToken,
     ) -> Self {
         let select = table.select(tx.dialect(), order);
-        Self { stream: tx.stream(select), table, order, last_key: Vec::new(), end, cancel }
+        Self { stream: tx.stream(select, Vec::new()), table, order, last_key: Vec::new(), end, cancel }
     }
 
     pub(super) async fn next(&mut self) -> Outcome<Option<Row>> {
