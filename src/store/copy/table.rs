@@ -44,6 +44,7 @@ pub(super) const TABLES: &[(&str, Fate)] = &[
     ("sync_passes", Fate::Replaced),
     ("sync_backfills", Fate::Replaced),
     ("sync_marks", Fate::Replaced),
+    ("sync_refusals", Fate::Replaced),
 ];
 
 /// What makes a history this one and no other is told by these columns of this table.
