@@ -226,6 +226,10 @@ async fn live(database: Database, calendar: Calendar) {
     month.ready_after(24 * HOUR).await;
     assert_flat(&memory);
     month.end().await;
+    // What came since the last pass.
+    month.begin();
+    month.ready_after(Duration::from_secs(60)).await;
+    month.end().await;
     assert_frugal(&month.road.minutes.lock().expect("no panic"));
     assert_equal(&month.simulator, &database).await;
     month.store.bury().await;
