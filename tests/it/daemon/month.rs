@@ -35,7 +35,7 @@ const INTERVAL: Duration = HOUR;
 const ON_THE_ROAD: Duration = Duration::from_millis(30);
 
 /// The step of virtual time while there is none.
-const AT_REST: Duration = Duration::from_secs(10);
+const AT_REST: Duration = Duration::from_secs(60);
 
 /// Counts requests by the minute, and takes a little time for each.
 struct Road {
