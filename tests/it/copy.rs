@@ -158,6 +158,10 @@ async fn add_oddities(database: &Database) {
         "insert into sync_rereads (em_id, kind, uid, asked_at, times) values (1, 'odd', '{}', '{latest}', 9)",
         uid(1)
     ));
+    statements.push(format!(
+        "insert into sync_refusals (em_name, refused_at, credentials, message) \
+         values ('odd', '{latest}', '0123456789abcdef:7f', 'no\nmore \u{1f512}')"
+    ));
     statements.extend(rates.iter().zip(10..).map(|(rate, n)| mark(n, rate)));
     // Names that languages sort otherwise than bytes do.
     statements.extend(["a", "B", "_", "é", "z", "Z", "a b", "ab", "-"].map(doubt));

@@ -228,7 +228,7 @@ async fn live(database: Database, calendar: Calendar) {
     month.end().await;
     // What came since the last pass.
     month.begin();
-    month.ready_after(Duration::from_secs(60)).await;
+    month.ready_after(Duration::from_secs(600)).await;
     month.end().await;
     assert_frugal(&month.road.minutes.lock().expect("no panic"));
     assert_equal(&month.simulator, &database).await;
