@@ -77,7 +77,6 @@ pub async fn run(
     mut reloads: tokio::sync::mpsc::Receiver<Settings>,
 ) -> anyhow::Result<()> {
     let mut followers = JoinSet::new();
-    // A sender that is gone ends its follower.
     let mut orders = BTreeMap::new();
     assign(&daemon, settings, &mut followers, &mut orders);
     loop {
@@ -96,33 +95,34 @@ pub async fn run(
     }
 }
 
-/// Starts a follower for what is new, ends those of what is gone, and tells the others what has changed.
+/// Starts a follower for each new name, and tells the others what has changed. One whose name is gone stays, idle: it
+/// may still be at its last commit when the name comes back.
 fn assign(
     daemon: &Arc<Daemon>,
     settings: &Settings,
     followers: &mut JoinSet<()>,
-    orders: &mut BTreeMap<String, watch::Sender<Order>>,
+    orders: &mut BTreeMap<String, watch::Sender<Option<Order>>>,
 ) {
-    orders.retain(|name, _| {
-        let is_kept = settings.managers.iter().any(|manager| manager.name == *name);
-        if !is_kept {
+    for (name, sender) in &*orders {
+        let is_named = settings.managers.iter().any(|manager| manager.name == *name);
+        if !is_named && sender.send_replace(None).is_some() {
             tracing::info!(em = name, "no longer followed: the configuration does not name it any more");
         }
-        is_kept
-    });
+    }
     let step = SPREAD / u32::try_from(settings.managers.len()).unwrap_or(u32::MAX).max(1);
     for (position, manager) in (0u32..).zip(&settings.managers) {
         let delay = step.saturating_mul(position);
         let order = Order { manager: manager.clone(), sync: settings.sync.clone(), keep: settings.keep, delay };
         match orders.get(&manager.name) {
             Some(sender) => {
-                let is_changed = !sender.borrow().is_same(&order);
-                if is_changed && sender.send(order).is_ok() {
+                let is_changed = !sender.borrow().as_ref().is_some_and(|current| current.is_same(&order));
+                if is_changed {
+                    sender.send_replace(Some(order));
                     tracing::info!(em = manager.name, "followed as the new configuration says");
                 }
             }
             None => {
-                let (sender, receiver) = watch::channel(order);
+                let (sender, receiver) = watch::channel(Some(order));
                 orders.insert(manager.name.clone(), sender);
                 let span = telemetry::manager(&manager.name);
                 followers.spawn(follow::follow(daemon.clone(), manager.name.clone(), receiver).instrument(span));

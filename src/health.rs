@@ -128,23 +128,20 @@ impl Health {
         self.lock().remove(manager);
     }
 
-    /// What its follower is about from now on. Returns whether that is news.
+    /// What its follower is about from now on. Where that is news, returns what it was about before, and since when.
     pub fn turn(
         &self,
         manager: &str,
         condition: Condition,
         next_try: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
-    ) -> bool {
+    ) -> Option<(Condition, DateTime<Utc>)> {
         let mut managers = self.lock();
-        let Some(found) = managers.get_mut(manager) else { return false };
-        let is_news = found.condition.differs(&condition);
-        if is_news {
-            found.since = now;
-        }
-        found.condition = condition;
+        let found = managers.get_mut(manager)?;
         found.next_try = next_try;
-        is_news
+        let is_news = found.condition.differs(&condition);
+        let before = std::mem::replace(&mut found.condition, condition);
+        is_news.then(|| (before, std::mem::replace(&mut found.since, now)))
     }
 
     /// What became of a pass that began then. Returns what is news: the kinds that failed when they had not before,

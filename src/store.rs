@@ -15,6 +15,7 @@ use crate::decode::Reject;
 use crate::kind::{Entity, SessionKind};
 use crate::kinds::common;
 
+mod collection;
 mod commit;
 mod compare;
 pub mod copy;
@@ -37,7 +38,8 @@ mod sweep;
 mod transition;
 mod view;
 
-pub use daemon::{Collection, Fingerprint, Refusal, Upkeep};
+pub use collection::{Collection, Collects};
+pub use daemon::{Fingerprint, Refusal, Upkeep};
 pub use database::SqlStore;
 pub use error::Error;
 pub use grant::{Granted, reader as grant_reader};

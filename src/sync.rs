@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::config::{Backfill, ManagerSettings};
+use crate::config::{Backfill, ManagerSettings, SyncSettings};
 use crate::em::Client;
 use crate::escape;
 use crate::kind::SessionKind;
@@ -94,6 +94,23 @@ pub struct Options {
     pub live_every: Option<std::time::Duration>,
     /// Called after each window of history.
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+impl Options {
+    /// A single pass over everything, as the settings say.
+    #[must_use]
+    pub fn new(sync: &SyncSettings, keep: Option<TimeDelta>) -> Self {
+        Self {
+            kinds: sync.kinds.clone(),
+            page_size: sync.page_size,
+            backfill: sync.backfill,
+            overlap: sync.overlap,
+            keep,
+            spare_silent: false,
+            live_every: None,
+            progress: Arc::new(|_| {}),
+        }
+    }
 }
 
 /// How far history is read.

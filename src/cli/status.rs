@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Exit, StatusArgs, print, terminal, work};
 use crate::config::Settings;
 use crate::escape;
-use crate::store::{Collection, ManagerStatus, Schema, StreamStatus};
+use crate::store::{Collection, Collects, ManagerStatus, Schema, StreamStatus};
 
 /// A server whose newest row is older than this is called silent.
 const SILENT: chrono::TimeDelta = chrono::TimeDelta::days(1);
@@ -44,7 +44,7 @@ fn write_text(
         let version = manager.api_version.as_deref().unwrap_or("unknown");
         writeln!(out, "{} at {} (API {version})", manager.name, manager.base_url)?;
         writeln!(out, "{}", writer(manager, now))?;
-        writeln!(out, "{}", collection(&manager.collection))?;
+        writeln!(out, "{}", collection(&manager.collection, now))?;
         if let Some(went_back_at) = manager.went_back_at {
             let at = terminal::time(went_back_at);
             writeln!(
@@ -100,19 +100,18 @@ fn writer(manager: &ManagerStatus, now: DateTime<Utc>) -> String {
     }
 }
 
-fn collection(collection: &Collection) -> String {
-    let last = collection.collected_at.map_or_else(|| "never".to_owned(), |at| format!("at {}", terminal::time(at)));
-    match collection.is_going_on() {
-        None => "whether Enterprise Manager itself collects from its backup servers is not known".to_owned(),
-        Some(true) => format!("Enterprise Manager collects from its backup servers, the last time {last}"),
-        Some(false) => {
-            let newest =
-                [&collection.state, &collection.message].into_iter().flatten().map(|text| escape::control(text));
-            let newest: Vec<_> = newest.collect();
-            format!(
-                "Enterprise Manager stopped collecting from its backup servers: it last did so {last}; its newest try: {}",
-                newest.join(", ")
-            )
+fn collection(collection: &Collection, now: DateTime<Utc>) -> String {
+    match collection.goes_on(now) {
+        Collects::Yes => {
+            let last = terminal::maybe_time(collection.collected_at);
+            format!("Enterprise Manager collects from its backup servers, the last time at {last}")
+        }
+        Collects::No(why) => {
+            let why = escape::control(&why);
+            format!("Enterprise Manager stopped collecting from its backup servers: {why}")
+        }
+        Collects::NotKnown(why) => {
+            format!("whether Enterprise Manager itself collects from its backup servers is not known: {why}")
         }
     }
 }

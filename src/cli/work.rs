@@ -37,17 +37,7 @@ pub(super) async fn connect(
 
 /// The pass that the settings ask for.
 pub(super) fn options(settings: &Settings) -> Options {
-    let sync = &settings.sync;
-    Options {
-        kinds: sync.kinds.clone(),
-        page_size: sync.page_size,
-        backfill: sync.backfill,
-        overlap: sync.overlap,
-        keep: settings.keep,
-        spare_silent: false,
-        live_every: None,
-        progress: progress(),
-    }
+    Options { progress: progress(), ..Options::new(&settings.sync, settings.keep) }
 }
 
 /// The exit status for an error.

@@ -29,24 +29,33 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(5);
 /// Between two looks at an Enterprise Manager that is away, where passes come more often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Follows it until the daemon ends, or until the configuration does not name it any longer.
-pub(super) async fn follow(daemon: Arc<Daemon>, name: String, mut orders: watch::Receiver<Order>) {
+/// Follows it as ordered, until the daemon ends. Without an order it waits for one.
+pub(super) async fn follow(daemon: Arc<Daemon>, name: String, mut orders: watch::Receiver<Option<Order>>) {
     loop {
         let order = orders.borrow_and_update().clone();
         let cancel = daemon.cancel.child_token();
-        daemon.health.enter(&name, &order.sync.kinds, order.sync.interval, daemon.clock.now());
-        let mut following = pin!(Follower::new(&daemon, order, cancel.clone()).run());
-        let is_changed = tokio::select! {
-            () = &mut following => false,
+        let mut following = pin!(async {
+            match order {
+                Some(order) => {
+                    daemon.health.enter(&name, &order.sync.kinds, order.sync.interval, daemon.clock.now());
+                    Follower::new(&daemon, order, cancel.clone()).run().await;
+                }
+                None => {
+                    daemon.health.leave(&name);
+                    cancel.cancelled().await;
+                }
+            }
+        });
+        tokio::select! {
+            () = &mut following => break,
             changed = orders.changed() => {
                 // The commit under way is finished.
                 cancel.cancel();
                 following.await;
-                changed.is_ok()
+                if changed.is_err() {
+                    break;
+                }
             }
-        };
-        if !is_changed || daemon.cancel.is_cancelled() {
-            break;
         }
     }
     daemon.health.leave(&name);
@@ -67,16 +76,10 @@ struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     fn new(daemon: &'a Arc<Daemon>, order: Order, cancel: CancellationToken) -> Self {
-        let sync = &order.sync;
         let options = Options {
-            kinds: sync.kinds.clone(),
-            page_size: sync.page_size,
-            backfill: sync.backfill,
-            overlap: sync.overlap,
-            keep: order.keep,
             spare_silent: true,
-            live_every: Some(sync.interval),
-            progress: Arc::new(|_| {}),
+            live_every: Some(order.sync.interval),
+            ..Options::new(&order.sync, order.keep)
         };
         Self {
             daemon,
@@ -138,16 +141,16 @@ impl<'a> Follower<'a> {
             self.last_wide = Some(begun);
         }
         self.failures = 0;
-        let before = daemon.health.managers().remove(name);
-        let is_back = daemon.health.turn(name, Condition::Following, None, daemon.clock.now());
-        if is_back && let Some(before) = before {
-            announce(&before.condition, before.since, daemon.clock.now());
+        let now = daemon.clock.now();
+        let before = daemon.health.turn(name, Condition::Following, None, now);
+        if let Some((condition, since)) = &before {
+            announce(condition, *since, now);
         }
         for (kind, error) in news {
             match error {
                 Some(error) => tracing::error!(kind, "{error}"),
                 // Where all of it was away, one line has said so.
-                None if !is_back => tracing::info!(kind, "read again"),
+                None if before.is_none() => tracing::info!(kind, "read again"),
                 None => {}
             }
         }
@@ -176,7 +179,7 @@ impl<'a> Follower<'a> {
             && let Ok(wait) = (next - now).to_std()
         {
             let condition = Condition::Refused(last.message.clone());
-            if daemon.health.turn(&manager.name, condition, Some(next), now) {
+            if daemon.health.turn(&manager.name, condition, Some(next), now).is_some() {
                 let next = next.format("%H:%M");
                 tracing::error!(
                     "the account was refused before the start; it is tried again at {next}, or with another password"
@@ -222,7 +225,7 @@ impl<'a> Follower<'a> {
             }
         };
         let next_try = chrono::TimeDelta::from_std(pause).ok().map(|pause| now + pause);
-        if daemon.health.turn(name, condition, next_try, now) {
+        if daemon.health.turn(name, condition, next_try, now).is_some() {
             tracing::error!("{said}");
         }
         pause

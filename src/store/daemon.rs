@@ -1,11 +1,11 @@
-//! What the daemon keeps for itself: refused logons, Enterprise Manager's own collections, and how long rows are kept.
+//! What the daemon keeps for itself: refused logons, and the rows that have been kept long enough.
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::Result;
-use super::database::{SqlStore, Tx, Value};
+use super::database::{Row, SqlStore, Value};
 use super::sql::{self, Dialect};
 use crate::kind::SessionKind;
 
@@ -49,19 +49,6 @@ impl Fingerprint {
     }
 }
 
-/// Enterprise Manager's own collection from its backup servers, as far as it was told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Collection {
-    /// When one last ended well enough.
-    pub collected_at: Option<DateTime<Utc>>,
-    /// State of the newest one, as the API spells it.
-    pub state: Option<String>,
-    /// What the newest one says.
-    pub message: Option<String>,
-    /// When that was asked.
-    pub asked_at: Option<DateTime<Utc>>,
-}
-
 /// What the daemon needs of a database besides the sync.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
@@ -96,11 +83,32 @@ impl Upkeep for SqlStore {
     }
 
     async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>> {
-        refusals(&mut self.begin_read().await?, manager).await
+        let select =
+            "select refused_at, credentials, message from sync_refusals where em_name = $1 order by refused_at, id";
+        let rows = self.begin_read().await?.query(select, vec![manager.into()]).await?;
+        let refusal = |row: &Row| {
+            Ok(Refusal {
+                refused_at: row.time(0)?,
+                credentials: Fingerprint(row.text(1)?.unwrap_or_default()),
+                message: row.text(2)?.unwrap_or_default(),
+            })
+        };
+        rows.iter().map(refusal).collect()
     }
 
     async fn add_refusal(&self, manager: &str, refusal: &Refusal) -> Result<()> {
-        add_refusal(self, manager, refusal).await
+        let mut tx = self.begin().await?;
+        tx.execute(
+            "insert into sync_refusals (em_name, refused_at, credentials, message) values ($1, $2, $3, $4)",
+            vec![
+                manager.into(),
+                refusal.refused_at.into(),
+                refusal.credentials.0.as_str().into(),
+                refusal.message.as_str().into(),
+            ],
+        )
+        .await?;
+        tx.commit().await
     }
 
     async fn forget_refusals(&self, manager: &str) -> Result<()> {
@@ -121,118 +129,33 @@ impl Upkeep for SqlStore {
         limit: u32,
         now: DateTime<Utc>,
     ) -> Result<u64> {
-        purge(self, em_id, kind, before, limit, now).await
+        let mut tx = self.begin().await?;
+        self.leases.check(&mut tx, em_id, now).await?;
+        let locked = if tx.dialect() == Dialect::Postgres { " for update" } else { "" };
+        let old = format!(
+            "select uid from {} where em_id = $1 and creation_time < $2 and not ({}) order by creation_time limit $3{locked}",
+            kind.table,
+            sql::is_open(kind)
+        );
+        let rows = tx.query(&old, vec![em_id.into(), before.into(), u64::from(limit).into()]).await?;
+        let uids = rows.iter().map(|row| row.uid(0)).collect::<Result<Vec<_>>>()?;
+        if uids.is_empty() {
+            return Ok(0);
+        }
+        let list = sql::uid_list(tx.dialect(), 1);
+        let uids = Value::Uids(uids);
+        if kind.table == "cloud_failover_sessions" {
+            let inner = format!("delete from cloud_failover_task_sessions where session_uid in ({list})");
+            tx.execute(&inner, vec![uids.clone()]).await?;
+        }
+        let trail = format!("delete from session_transitions where kind = $2 and uid in ({list})");
+        tx.execute(&trail, vec![uids.clone(), kind.name.into()]).await?;
+        for table in ["sync_doubts", "sync_rereads"] {
+            let notes = format!("delete from {table} where em_id = $2 and kind = $3 and uid in ({list})");
+            tx.execute(&notes, vec![uids.clone(), em_id.into(), kind.name.into()]).await?;
+        }
+        let deleted = tx.execute(&format!("delete from {} where uid in ({list})", kind.table), vec![uids]).await?;
+        tx.commit().await?;
+        Ok(deleted)
     }
-}
-
-async fn refusals(tx: &mut Tx, manager: &str) -> Result<Vec<Refusal>> {
-    let rows = tx
-        .query(
-            "select refused_at, credentials, message from sync_refusals where em_name = $1 order by refused_at, id",
-            vec![manager.into()],
-        )
-        .await?;
-    let refusal = |row: &super::database::Row| {
-        Ok(Refusal {
-            refused_at: row.time(0)?,
-            credentials: Fingerprint(row.text(1)?.unwrap_or_default()),
-            message: row.text(2)?.unwrap_or_default(),
-        })
-    };
-    rows.iter().map(refusal).collect()
-}
-
-async fn add_refusal(store: &SqlStore, manager: &str, refusal: &Refusal) -> Result<()> {
-    let mut tx = store.begin().await?;
-    tx.execute(
-        "insert into sync_refusals (em_name, refused_at, credentials, message) values ($1, $2, $3, $4)",
-        vec![
-            manager.into(),
-            refusal.refused_at.into(),
-            refusal.credentials.0.as_str().into(),
-            refusal.message.as_str().into(),
-        ],
-    )
-    .await?;
-    tx.commit().await
-}
-
-/// Four times as long as it takes by default between two collections.
-const COLLECTS_WITHIN: TimeDelta = TimeDelta::hours(1);
-
-impl Collection {
-    /// Whether it collected lately when it was last asked; `None` where it did not say.
-    #[must_use]
-    pub fn is_going_on(&self) -> Option<bool> {
-        let (asked_at, _) = (self.asked_at?, self.state.as_ref()?);
-        Some(self.collected_at.is_some_and(|at| asked_at - at <= COLLECTS_WITHIN))
-    }
-}
-
-pub(super) async fn collection(tx: &mut Tx, em_id: i64) -> Result<Collection> {
-    let select = "select collected_at, collect_state, collect_message, collect_asked_at from enterprise_managers\n\
-                  where id = $1";
-    let rows = tx.query(select, vec![em_id.into()]).await?;
-    let Some(row) = rows.first() else { return Ok(Collection::default()) };
-    Ok(Collection {
-        collected_at: row.maybe_time(0)?,
-        state: row.text(1)?,
-        message: row.text(2)?,
-        asked_at: row.maybe_time(3)?,
-    })
-}
-
-pub(super) async fn set_collection(store: &SqlStore, em_id: i64, collection: &Collection) -> Result<()> {
-    let mut tx = store.begin().await?;
-    tx.execute(
-        "update enterprise_managers set collected_at = $2, collect_state = $3, collect_message = $4,\n\
-         collect_asked_at = $5 where id = $1",
-        vec![
-            em_id.into(),
-            Value::Time(collection.collected_at),
-            Value::Text(collection.state.clone()),
-            Value::Text(collection.message.clone()),
-            Value::Time(collection.asked_at),
-        ],
-    )
-    .await?;
-    tx.commit().await
-}
-
-async fn purge(
-    store: &SqlStore,
-    em_id: i64,
-    kind: &SessionKind,
-    before: DateTime<Utc>,
-    limit: u32,
-    now: DateTime<Utc>,
-) -> Result<u64> {
-    let mut tx = store.begin().await?;
-    store.leases.check(&mut tx, em_id, now).await?;
-    let locked = if tx.dialect() == Dialect::Postgres { " for update" } else { "" };
-    let old = format!(
-        "select uid from {} where em_id = $1 and creation_time < $2 and not ({}) order by creation_time limit $3{locked}",
-        kind.table,
-        sql::is_open(kind)
-    );
-    let rows = tx.query(&old, vec![em_id.into(), before.into(), u64::from(limit).into()]).await?;
-    let uids = rows.iter().map(|row| row.uid(0)).collect::<Result<Vec<_>>>()?;
-    if uids.is_empty() {
-        return Ok(0);
-    }
-    let list = sql::uid_list(tx.dialect(), 1);
-    let uids = Value::Uids(uids);
-    if kind.table == "cloud_failover_sessions" {
-        let inner = format!("delete from cloud_failover_task_sessions where session_uid in ({list})");
-        tx.execute(&inner, vec![uids.clone()]).await?;
-    }
-    let trail = format!("delete from session_transitions where kind = $2 and uid in ({list})");
-    tx.execute(&trail, vec![uids.clone(), kind.name.into()]).await?;
-    for table in ["sync_doubts", "sync_rereads"] {
-        let notes = format!("delete from {table} where em_id = $2 and kind = $3 and uid in ({list})");
-        tx.execute(&notes, vec![uids.clone(), em_id.into(), kind.name.into()]).await?;
-    }
-    let deleted = tx.execute(&format!("delete from {} where uid in ({list})", kind.table), vec![uids]).await?;
-    tx.commit().await?;
-    Ok(deleted)
 }

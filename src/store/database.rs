@@ -441,11 +441,11 @@ impl Store for SqlStore {
     }
 
     async fn collection(&self, em_id: i64) -> Result<Collection> {
-        super::daemon::collection(&mut self.begin_read().await?, em_id).await
+        super::collection::collection(&mut self.begin_read().await?, em_id).await
     }
 
     async fn set_collection(&self, em_id: i64, collection: &Collection) -> Result<()> {
-        super::daemon::set_collection(self, em_id, collection).await
+        super::collection::set_collection(self, em_id, collection).await
     }
 
     async fn status(&self, counts_rows: bool) -> Result<Vec<ManagerStatus>> {

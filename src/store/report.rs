@@ -199,7 +199,7 @@ pub(super) async fn status(tx: &mut Tx, counts_rows: bool) -> Result<Vec<Manager
             base_url: manager.text(2)?.unwrap_or_default(),
             api_version: manager.text(3)?,
             went_back_at: manager.maybe_time(4)?,
-            collection: super::daemon::collection(tx, em_id).await?,
+            collection: super::collection::collection(tx, em_id).await?,
             lease: lease(tx, em_id).await?,
             kinds,
         });

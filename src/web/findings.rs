@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::servers::{self, Collecting, Verdict};
+use super::servers::{self, Verdict};
 use crate::health::{Condition, ManagerHealth, Trouble, span};
 use crate::report::Tone;
-use crate::store::{KindStatus, ManagerStatus, News};
+use crate::store::{Collects, KindStatus, ManagerStatus, News};
 
 /// A lease that ended so long ago is not about to be renewed.
 const LEASE_OVER: TimeDelta = TimeDelta::minutes(1);
@@ -62,12 +62,12 @@ pub(super) fn of_manager(
         let what = format!("nobody has written for {}", span(now - lease.expires_at));
         add(Tone::Bad, None, what, "see that an instance leads: restart those that stand by");
     }
-    let collecting = servers::collecting(&manager.collection, now);
-    if let Collecting::No(why) = &collecting {
+    if let Collects::No(why) = manager.collection.goes_on(now) {
         let what = format!("Enterprise Manager stopped collecting from its backup servers: {why}");
         add(Tone::Bad, None, what, Verdict::NotCollected.mend());
     }
-    for server in servers::servers(manager, now) {
+    let servers = servers::servers(manager, now);
+    for server in &servers {
         let newest = server.newest_start.map_or_else(String::new, |at| format!(" for {}", span(now - at)));
         match server.verdict {
             Verdict::Silent => {
@@ -82,9 +82,8 @@ pub(super) fn of_manager(
             Verdict::Sends | Verdict::NotCollected | Verdict::Quiet => {}
         }
     }
-    let quiet: Vec<_> =
-        servers::servers(manager, now).into_iter().filter(|server| server.verdict == Verdict::Quiet).collect();
-    if let Some(newest) = quiet.iter().filter_map(|server| server.newest_start).max() {
+    let quiet = servers.iter().filter(|server| server.verdict == Verdict::Quiet);
+    if let Some(newest) = quiet.filter_map(|server| server.newest_start).max() {
         let what = format!("no server has sent anything new for {}", span(now - newest));
         add(Tone::Warning, None, what, Verdict::Quiet.mend());
     }

@@ -5,43 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::health::span;
 use crate::report::{self, Tone};
-use crate::store::{Collection, ManagerStatus, StreamStatus};
-
-/// Enterprise Manager collects every 15 minutes; so much later it has stopped.
-const COLLECTS_WITHIN: TimeDelta = TimeDelta::hours(1);
-
-/// It is asked every hour; what it said longer ago says nothing about now.
-const KNOWN_FOR: TimeDelta = TimeDelta::hours(3);
-
-/// Whether Enterprise Manager collects from its backup servers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Collecting {
-    Yes,
-    /// Why it is thought not to.
-    No(String),
-    /// Why that cannot be said.
-    NotKnown(&'static str),
-}
-
-pub(super) fn collecting(told: &Collection, now: DateTime<Utc>) -> Collecting {
-    let Some(asked_at) = told.asked_at else { return Collecting::NotKnown("it has not been asked yet") };
-    if now - asked_at > KNOWN_FOR {
-        return Collecting::NotKnown("it could not be asked for hours");
-    }
-    if told.state.as_deref() == Some("Failed") {
-        let why = told.message.as_deref().filter(|text| !text.is_empty());
-        return Collecting::No(format!("its last collection failed: {}", why.unwrap_or("it does not say why")));
-    }
-    match told.collected_at {
-        None => Collecting::NotKnown("it does not tell this account"),
-        Some(at) if asked_at - at > COLLECTS_WITHIN => {
-            Collecting::No(format!("its last good collection ended {} ago", span(now - at)))
-        }
-        Some(_) => Collecting::Yes,
-    }
-}
+use crate::store::{Collects, ManagerStatus, StreamStatus};
 
 /// What is to be thought of a backup server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,25 +102,25 @@ pub(super) fn servers(manager: &ManagerStatus, now: DateTime<Utc>) -> Vec<Server
     let mut servers: Vec<Server<'_>> = found.into_values().collect();
     let ages: Vec<Option<i64>> = servers.iter().map(|server| server.silent().map(|age| age.num_seconds())).collect();
     let known: Vec<i64> = ages.iter().flatten().copied().collect();
-    let collecting = collecting(&manager.collection, now);
+    let collects = manager.collection.goes_on(now);
     let mut place = 0;
     for (server, age) in servers.iter_mut().zip(ages) {
         let Some(age) = age else { continue };
-        server.verdict = verdict(&known, place, age, &collecting);
+        server.verdict = verdict(&known, place, age, &collects);
         place += 1;
     }
     servers
 }
 
-fn verdict(ages: &[i64], place: usize, age: i64, collecting: &Collecting) -> Verdict {
+fn verdict(ages: &[i64], place: usize, age: i64, collects: &Collects) -> Verdict {
     let is_old = age > report::SILENT;
     let is_alone = ages.len() > 1 && report::is_alone(ages, place);
     let all_are_old = ages.iter().all(|age| *age > report::SILENT);
-    match collecting {
-        Collecting::No(_) => Verdict::NotCollected,
-        Collecting::Yes if is_alone => Verdict::Silent,
-        Collecting::NotKnown(_) if is_alone || (is_old && all_are_old) => Verdict::NotKnown,
-        Collecting::Yes if is_old && all_are_old => Verdict::Quiet,
+    match collects {
+        Collects::No(_) => Verdict::NotCollected,
+        Collects::Yes if is_alone => Verdict::Silent,
+        Collects::NotKnown(_) if is_alone || (is_old && all_are_old) => Verdict::NotKnown,
+        Collects::Yes if is_old && all_are_old => Verdict::Quiet,
         _ => Verdict::Sends,
     }
 }
@@ -166,52 +131,25 @@ mod tests {
 
     const HOUR: i64 = 3600;
 
-    fn now() -> DateTime<Utc> {
-        "2026-03-31T12:00:00Z".parse().unwrap()
-    }
-
-    fn told(asked_minutes: i64, collected_minutes: Option<i64>, state: &str) -> Collection {
-        Collection {
-            asked_at: Some(now() - TimeDelta::minutes(asked_minutes)),
-            collected_at: collected_minutes.map(|minutes| now() - TimeDelta::minutes(minutes)),
-            state: Some(state.to_owned()),
-            message: Some("no licence".to_owned()),
-        }
-    }
-
-    #[test]
-    fn whether_it_collects_is_told_as_of_when_it_was_asked() {
-        assert!(matches!(collecting(&Collection::default(), now()), Collecting::NotKnown(_)));
-        assert_eq!(collecting(&told(5, Some(12), "InProgress"), now()), Collecting::Yes);
-        // It was asked an hour ago, and had collected a quarter of an hour before.
-        assert_eq!(collecting(&told(58, Some(74), "CompletedSuccessfully"), now()), Collecting::Yes);
-        assert!(matches!(collecting(&told(200, Some(201), "CompletedWarning"), now()), Collecting::NotKnown(_)));
-        assert!(matches!(collecting(&told(5, None, "InProgress"), now()), Collecting::NotKnown(_)));
-        let failed = Collecting::No("its last collection failed: no licence".to_owned());
-        assert_eq!(collecting(&told(5, Some(12), "Failed"), now()), failed);
-        let stopped = Collecting::No("its last good collection ended 3 hours ago".to_owned());
-        assert_eq!(collecting(&told(5, Some(185), "CompletedSuccessfully"), now()), stopped);
-    }
-
     #[test]
     fn who_is_to_blame_for_silence() {
-        let no = Collecting::No("x".to_owned());
-        let unknown = Collecting::NotKnown("x");
-        for (ages, collecting, expected) in [
-            (&[30 * HOUR, HOUR, HOUR][..], &Collecting::Yes, Verdict::Silent),
+        let no = Collects::No("x".to_owned());
+        let unknown = Collects::NotKnown("x".to_owned());
+        for (ages, collects, expected) in [
+            (&[30 * HOUR, HOUR, HOUR][..], &Collects::Yes, Verdict::Silent),
             (&[30 * HOUR, HOUR, HOUR], &unknown, Verdict::NotKnown),
             (&[30 * HOUR, HOUR, HOUR], &no, Verdict::NotCollected),
-            (&[25 * HOUR, HOUR], &Collecting::Yes, Verdict::Sends),
-            (&[30 * HOUR, 20 * HOUR], &Collecting::Yes, Verdict::Sends),
+            (&[25 * HOUR, HOUR], &Collects::Yes, Verdict::Sends),
+            (&[30 * HOUR, 20 * HOUR], &Collects::Yes, Verdict::Sends),
             (&[2 * HOUR], &unknown, Verdict::Sends),
             (&[2 * HOUR], &no, Verdict::NotCollected),
-            (&[60 * HOUR, 61 * HOUR], &Collecting::Yes, Verdict::Quiet),
-            (&[60 * HOUR], &Collecting::Yes, Verdict::Quiet),
+            (&[60 * HOUR, 61 * HOUR], &Collects::Yes, Verdict::Quiet),
+            (&[60 * HOUR], &Collects::Yes, Verdict::Quiet),
             (&[60 * HOUR], &unknown, Verdict::NotKnown),
             // Others may be silent for far longer: this one stands out less, and has nothing new all the same.
-            (&[60 * HOUR, 400 * HOUR], &Collecting::Yes, Verdict::Quiet),
+            (&[60 * HOUR, 400 * HOUR], &Collects::Yes, Verdict::Quiet),
         ] {
-            assert_eq!(verdict(ages, 0, ages[0], collecting), expected, "{ages:?} {collecting:?}");
+            assert_eq!(verdict(ages, 0, ages[0], collects), expected, "{ages:?} {collects:?}");
         }
     }
 }

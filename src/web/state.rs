@@ -10,13 +10,13 @@ use serde::Deserialize;
 
 use super::findings::{self, Finding};
 use super::page::{Failure, Page};
-use super::servers::{self, Collecting, Server};
+use super::servers::{self, Server};
 use super::tables::{self, ago, moment, pill};
 use super::{DATABASE_PATIENCE, Site, Web};
 use crate::health::{Condition, ManagerHealth, span};
 use crate::report::Tone;
 use crate::report::form::{class, clean};
-use crate::store::{KindStatus, ManagerStatus, News};
+use crate::store::{Collects, KindStatus, ManagerStatus, News};
 
 /// What is counted as new.
 const NEWS_SINCE: TimeDelta = TimeDelta::hours(24);
@@ -251,10 +251,10 @@ fn writer(manager: &ManagerStatus, seen: &Seen) -> Markup {
 fn collects(manager: &ManagerStatus, now: DateTime<Utc>) -> Markup {
     let told = &manager.collection;
     html! {
-        @match servers::collecting(told, now) {
-            Collecting::Yes => (pill(Tone::Good, "yes")),
-            Collecting::No(why) => { (pill(Tone::Bad, "no")) " " (clean(&why)) }
-            Collecting::NotKnown(why) => { (pill(Tone::Plain, "not known")) " " (why) }
+        @match told.goes_on(now) {
+            Collects::Yes => (pill(Tone::Good, "yes")),
+            Collects::No(why) => { (pill(Tone::Bad, "no")) " " (clean(&why)) }
+            Collects::NotKnown(why) => { (pill(Tone::Plain, "not known")) " " (why) }
         }
         @if let Some(at) = told.collected_at { "; last " (ago(at, now)) }
         @if let Some(at) = told.asked_at { ", asked " (ago(at, now)) }

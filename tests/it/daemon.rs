@@ -8,9 +8,10 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use vemsync::clock::{Clock as _, SystemClock};
 use vemsync::simulator::{Clock, Fault, Faults, FleetOptions, Kind, Options as SimulatorOptions, Simulator, World};
 
 use crate::support::database::{Database, both};
@@ -217,8 +218,8 @@ async fn a_good_file_is_taken_over_on_sighup_and_a_bad_one_is_not() {
     for database in both().await {
         let (first, second) = (simulate(small(3)).await, simulate(small(4)).await);
         let place = Place::new("demo");
-        let berlin = ("berlin".to_owned(), first.url());
-        configure(&place, std::slice::from_ref(&berlin), EVERY_SECOND);
+        let both = [("berlin".to_owned(), first.url()), ("munich".to_owned(), second.url())];
+        configure(&place, &both[..1], EVERY_SECOND);
         let daemon = Running::start(&place, &database, &[]).await;
         daemon.until_ready().await;
 
@@ -231,21 +232,34 @@ async fn a_good_file_is_taken_over_on_sighup_and_a_bad_one_is_not() {
         assert!(daemon.get("/metrics").await.1.contains("vemsync_config_reload_success 0"));
         assert!(daemon.is_ready().await);
 
-        configure(&place, &[berlin, ("munich".to_owned(), second.url())], EVERY_SECOND);
+        configure(&place, &both, EVERY_SECOND);
         signal(&daemon.child, "HUP");
         let names = || database.column("select name from enterprise_managers order by name");
         daemon.until("it follows the second one", || async { names().await.len() == 2 }).await;
         daemon.until_ready().await;
         assert!(daemon.get("/metrics").await.1.contains("vemsync_config_reload_success 1"));
 
-        configure(&place, &[("munich".to_owned(), second.url())], EVERY_SECOND);
+        configure(&place, &both[1..], EVERY_SECOND);
         signal(&daemon.child, "HUP");
-        daemon.until("it leaves the first one", || async { first.logon_count() == 0 }).await;
-        assert!(
-            !daemon.get("/metrics").await.1.contains("vemsync_manager_up{em=\"berlin\""),
-            "what is gone is told no longer"
-        );
+        let told = async || daemon.get("/metrics").await.1.contains("vemsync_manager_up{em=\"berlin\"");
+        daemon.until("it leaves the first one", || async { first.logon_count() == 0 && !told().await }).await;
         assert_eq!(second.logon_count(), 1, "who stays the same is not disturbed");
+
+        // It comes back, goes, and comes back while it is still about to go.
+        configure(&place, &both, EVERY_SECOND);
+        signal(&daemon.child, "HUP");
+        daemon.until("it follows the first one again", || async { first.logon_count() == 1 }).await;
+        first.set_faults(Faults { seed: 1, rates: vec![(Fault::Hang(Duration::from_secs(1)), 1.0)], logon_too: true });
+        configure(&place, &both[1..], EVERY_SECOND);
+        signal(&daemon.child, "HUP");
+        daemon.until("it is to leave it", || async { daemon.logged("no longer followed") == 2 }).await;
+        configure(&place, &both, EVERY_SECOND);
+        signal(&daemon.child, "HUP");
+        daemon.until("it is to stay", || async { daemon.logged("followed as the new configuration says") >= 2 }).await;
+        first.set_faults(Faults::default());
+        daemon.until_ready().await;
+        assert!(told().await);
+        assert_eq!((first.logon_count(), second.logon_count()), (1, 1));
         daemon.end().await;
     }
 }
@@ -433,15 +447,21 @@ async fn who_is_not_let_in_learns_no_more_than_whether_it_is_ready() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_known_whether_enterprise_manager_itself_collects() {
     for database in both().await {
-        let mut world = small(10);
-        world.stop_collecting(start() - TimeDelta::hours(5));
-        let simulator = simulate(world).await;
+        let now = SystemClock.now();
+        let stopped = now - TimeDelta::hours(5);
+        let fleet = FleetOptions { servers: 2, jobs: 6, vms: 10, days: 3, end: now, future_hours: 1, story: false };
+        let mut world = World::fleet(10, &fleet);
+        world.stop_collecting(stopped);
+        let running = SimulatorOptions { clock: Clock::Running(now), ..SimulatorOptions::frozen(now) };
+        let simulator = simulate_with(world, running).await;
         let place = Place::new("demo");
         configure(&place, &[("berlin".to_owned(), simulator.url())], EVERY_SECOND);
         assert_eq!(run(place.command(&["sync", "--database", &database.url])).await.status, Some(0));
-        let collected = database.column("select cast(collected_at as text) from enterprise_managers").await.remove(0);
-        let collected = collected.expect("a time");
-        assert!(collected.contains("04:15:18") || collected.contains("04:00:18"), "{collected}");
+        let status = run(place.command(&["status", "--json", "--database", &database.url])).await;
+        let told: serde_json::Value = serde_json::from_str(&status.out).expect("JSON");
+        let collected = told[0]["collection"]["collected_at"].as_str().expect("a time");
+        let collected: DateTime<Utc> = collected.parse().expect("a time");
+        assert!((stopped - TimeDelta::minutes(16)..stopped).contains(&collected), "{collected}, {stopped}");
         let status = run(place.command(&["status", "--database", &database.url])).await;
         assert!(status.out.contains("Enterprise Manager stopped collecting"), "{}", status.out);
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Client, Method, StatusCode};
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use vemsync::clock::Clock;
@@ -53,14 +52,13 @@ struct Answer {
 
 impl Pages {
     async fn of(database: &Database) -> Self {
-        Self::with(database, &database.url, None).await
+        Self::with(database, &database.url, Web::new(None, false)).await
     }
 
-    /// With looks at the database of that URL, and an account that is asked for.
-    async fn with(database: &Database, looks: &str, account: Option<&str>) -> Self {
+    /// With looks at the database of that URL, for whom this lets in.
+    async fn with(database: &Database, looks: &str, web: Web) -> Self {
         let store = Arc::new(SqlStore::connect(&database.url, Schema::Migrate).await.expect("a store"));
         let health = Arc::new(Health::default());
-        let web = Web::new(account.map(SecretString::from), false);
         web.open(Site {
             health: health.clone(),
             metrics: Arc::new(Metrics::new(start())),

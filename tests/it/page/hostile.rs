@@ -2,9 +2,10 @@
 
 use reqwest::{Method, StatusCode};
 use vemsync::timestamp;
+use vemsync::web::Web;
 
 use super::{Pages, crawl, start, told, words};
-use crate::support::database::both;
+use crate::support::database::{Database, both};
 
 /// Every answer says what may be run and shown in it.
 fn assert_guarded(answer: &super::Answer, path: &str) {
@@ -135,7 +136,7 @@ async fn what_is_asked_wrongly_is_answered_in_a_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_can_be_changed_and_every_answer_is_guarded() {
     for database in &both().await {
-        let pages = Pages::with(database, &database.url, Some("watch:me")).await;
+        let pages = Pages::with(database, &database.url, Web::new(Some("watch:me".into()), false)).await;
         let paths = ["/", "/last-24-hours", "/rejects", "/search?q=x", "/style.css", "/metrics", "/nothing"];
         for path in paths.iter().chain(&["/healthz", "/readyz"]) {
             for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
@@ -158,5 +159,39 @@ async fn nothing_can_be_changed_and_every_answer_is_guarded() {
         assert!(sheet.headers["cache-control"].to_str().expect("text").contains("immutable"));
         assert_eq!(sheet.headers["content-type"], "text/css; charset=utf-8");
         assert_guarded(&sheet, "/style.css");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_somebody_else_cannot_read_it_under_a_name_that_leads_here() {
+    let database = &Database::sqlite();
+    let open = Pages::of(database).await;
+    let (account, fronted) = (Web::new(Some("watch:me".into()), false), Web::new(None, true));
+    let account = Pages::with(database, &database.url, account).await;
+    let fronted = Pages::with(database, &database.url, fronted).await;
+    for (host, is_own) in [
+        ("127.0.0.1:9090", true),
+        ("10.0.0.5", true),
+        ("[::1]:9090", true),
+        ("localhost:9090", true),
+        ("vemsync.example:9090", false),
+        ("localhost.example", false),
+        ("127.0.0.1.example:80", false),
+        ("", false),
+        ("a b", false),
+    ] {
+        let ask = async |pages: &Pages, path: &str| {
+            let asked =
+                pages.client.get(format!("{}{path}", pages.url)).header("host", host).basic_auth("watch", Some("me"));
+            asked.send().await.expect("an answer").status()
+        };
+        for path in ["/", "/metrics", "/nothing"] {
+            let is_forbidden = ask(&open, path).await == StatusCode::FORBIDDEN;
+            assert_eq!(is_forbidden, !is_own, "{host} {path}");
+        }
+        // Whoever asks must know the password there, or something in front has seen to it.
+        assert_eq!(ask(&account, "/").await, StatusCode::OK, "{host}");
+        assert_eq!(ask(&fronted, "/").await, StatusCode::OK, "{host}");
+        assert_eq!(ask(&open, "/healthz").await, StatusCode::OK, "{host}");
     }
 }

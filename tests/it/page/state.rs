@@ -5,6 +5,7 @@ use vemsync::health::Condition;
 use vemsync::simulator::World;
 use vemsync::store::Store as _;
 use vemsync::timestamp;
+use vemsync::web::Web;
 
 use super::{Pages, fleet, start, synced, told, words};
 use crate::support::database::{Database, both};
@@ -171,7 +172,7 @@ async fn while_the_database_is_away_the_followers_speak_for_themselves() {
     for (database, nowhere) in
         both().await.iter().zip(["sqlite:/nowhere/at/all.db", "postgres://nobody@127.0.0.1:1/nothing"])
     {
-        let pages = Pages::with(database, nowhere, None).await;
+        let pages = Pages::with(database, nowhere, Web::new(None, false)).await;
         pages.followed();
         pages.store.close().await;
         let (verdict, page) = state(&pages).await;
