@@ -1,5 +1,5 @@
 # The same Debian as below: what is linked here runs there.
-FROM rust:1.95-slim-trixie AS build
+FROM rust:1.95-trixie AS build
 WORKDIR /src
 COPY . .
 # The caches outlive a build, so that a change compiles this crate alone.

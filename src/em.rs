@@ -259,7 +259,11 @@ impl Client {
                 },
                 Ok(answer) => {
                     retry_after = self.retry_after(&answer.headers);
-                    self.classify(&answer, request)?
+                    match self.classify(&answer, request) {
+                        // An Enterprise Manager has let us in here: what stands in front of it now may go away.
+                        Err(Error::NotEnterpriseManager { what, .. }) => Failure::Foreign(what),
+                        classified => classified?,
+                    }
                 }
                 Err(failure) => failure,
             };

@@ -18,8 +18,11 @@ use crate::sync::{Error, Mode, Summary};
 const MARKS_LATE: TimeDelta = TimeDelta::minutes(45);
 
 /// Passes that may be missing before a stream counts as late, and the least time that this is.
-const PASSES_LATE: i32 = 3;
-const LEAST_LATE: TimeDelta = TimeDelta::seconds(30);
+const PASSES_LATE: u32 = 3;
+const LEAST_LATE: Duration = Duration::from_secs(30);
+
+/// What may be behind a pass that takes long.
+pub(crate) const SLOW: &str = "Enterprise Manager or the database answers slowly, or much is new";
 
 /// What one Enterprise Manager's follower is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Condition {
     Starting,
     /// Passes are done.
     Following,
+    /// A pass takes longer than streams may go unread.
+    Slow,
     /// Another instance, which is named, follows it.
     StandingBy(String),
     /// Enterprise Manager cannot be read.
@@ -71,6 +76,8 @@ pub struct KindHealth {
     pub marked_at: Option<DateTime<Utc>>,
     /// Why the last pass did not read it.
     pub error: Option<String>,
+    /// Whether that was told by itself, and not as part of what concerns all of them.
+    is_told: bool,
     /// Whether this Enterprise Manager knows the type.
     pub is_known: bool,
 }
@@ -111,6 +118,7 @@ impl Health {
             read_at: None,
             marked_at: None,
             error: None,
+            is_told: false,
             is_known: true,
         });
         let entered = ManagerHealth {
@@ -163,10 +171,12 @@ impl Health {
                 Ok(()) | Err(Error::Unavailable) => None,
                 Err(error) => Some(escape::chain(error)),
             };
-            if error.is_some() != kind.error.is_some() {
+            // A failure of all of them is news of the Enterprise Manager.
+            let is_told = error.is_some() && (kind.is_told || !summary.is_void());
+            if is_told != kind.is_told {
                 news.push((kind.kind, error.clone()));
             }
-            kind.error = error;
+            (kind.error, kind.is_told) = (error, is_told);
             if kind.error.is_none() {
                 kind.read_at = Some(began);
                 if mode == Mode::Wide {
@@ -175,6 +185,12 @@ impl Health {
             }
         }
         news
+    }
+
+    /// What its follower is about.
+    #[must_use]
+    pub fn condition(&self, manager: &str) -> Option<Condition> {
+        self.lock().get(manager).map(|found| found.condition.clone())
     }
 
     /// All of them, by name.
@@ -194,14 +210,13 @@ impl Health {
     }
 }
 
-impl ManagerHealth {
-    /// How long a kind may go unread before it is late.
-    #[must_use]
-    pub fn patience(&self) -> TimeDelta {
-        let interval = TimeDelta::from_std(self.interval).unwrap_or(TimeDelta::MAX);
-        interval.checked_mul(PASSES_LATE).unwrap_or(TimeDelta::MAX).max(LEAST_LATE)
-    }
+/// How long a kind may go unread before it is late, where passes begin at this interval.
+#[must_use]
+pub fn patience(interval: Duration) -> Duration {
+    interval.saturating_mul(PASSES_LATE).max(LEAST_LATE)
+}
 
+impl ManagerHealth {
     fn troubles(&self, name: &str, now: DateTime<Utc>) -> Vec<Trouble> {
         let of_all = |what: String, mend| vec![Trouble { manager: Some(name.to_owned()), kind: None, what, mend }];
         match &self.condition {
@@ -213,7 +228,7 @@ impl ManagerHealth {
             Condition::DatabaseAway(error) => {
                 return of_all(format!("the database cannot be used: {error}"), "see that it runs and can be reached");
             }
-            Condition::Away(_) | Condition::Starting | Condition::Following => {}
+            Condition::Away(_) | Condition::Starting | Condition::Following | Condition::Slow => {}
         }
         let late: Vec<Trouble> = self.kinds.iter().filter_map(|kind| self.lateness(name, kind, now)).collect();
         match &self.condition {
@@ -233,17 +248,19 @@ impl ManagerHealth {
             return None;
         }
         let is_late = |at: Option<DateTime<Utc>>, patience| at.is_none_or(|at| now - at > patience);
-        let what = if is_late(kind.read_at, self.patience()) {
+        let patience = TimeDelta::from_std(patience(self.interval)).unwrap_or(TimeDelta::MAX);
+        let what = if is_late(kind.read_at, patience) {
             let since =
                 kind.read_at.map_or_else(|| "not yet read".to_owned(), |at| format!("not read for {}", span(now - at)));
             kind.error.as_ref().map_or(since.clone(), |error| format!("{since}: {error}"))
-        } else if is_late(kind.marked_at, MARKS_LATE.max(self.patience())) {
+        } else if is_late(kind.marked_at, MARKS_LATE.max(patience)) {
             let since = kind.marked_at.map_or_else(|| "so far".to_owned(), |at| format!("for {}", span(now - at)));
             format!("no complete pass {since}")
         } else {
             return None;
         };
-        Some(Trouble { manager: Some(name.to_owned()), kind: Some(kind.kind), what, mend: "the log says why" })
+        let mend = if kind.error.is_some() { "the log says why" } else { SLOW };
+        Some(Trouble { manager: Some(name.to_owned()), kind: Some(kind.kind), what, mend })
     }
 }
 

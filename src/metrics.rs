@@ -208,7 +208,9 @@ impl Metrics {
         let managers = health.managers();
         for (name, manager) in &managers {
             let condition = &manager.condition;
-            self.manager_up.with_label_values(&[name]).set((*condition == Condition::Following).into());
+            self.manager_up
+                .with_label_values(&[name])
+                .set(matches!(condition, Condition::Following | Condition::Slow).into());
             self.manager_refused.with_label_values(&[name]).set(matches!(condition, Condition::Refused(_)).into());
             self.leads.with_label_values(&[name]).set((!matches!(condition, Condition::StandingBy(_))).into());
             for kind in manager.kinds.iter().filter(|kind| kind.is_known) {

@@ -87,9 +87,6 @@ pub struct Options {
     pub overlap: TimeDelta,
     /// How long rows are kept: history that is older is not read, nor swept. `None` is for ever.
     pub keep: Option<TimeDelta>,
-    /// Whether silent streams are asked for at their own, longer intervals, as a daemon does. A single pass asks for
-    /// everything.
-    pub spare_silent: bool,
     /// How often live data is read while the first history is.
     pub live_every: Option<std::time::Duration>,
     /// Called after each window of history.
@@ -106,7 +103,6 @@ impl Options {
             backfill: sync.backfill,
             overlap: sync.overlap,
             keep,
-            spare_silent: false,
             live_every: None,
             progress: Arc::new(|_| {}),
         }

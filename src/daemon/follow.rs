@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,7 +38,7 @@ pub(super) async fn follow(daemon: Arc<Daemon>, name: String, mut orders: watch:
             match order {
                 Some(order) => {
                     daemon.health.enter(&name, &order.sync.kinds, order.sync.interval, daemon.clock.now());
-                    Follower::new(&daemon, order, cancel.clone()).run().await;
+                    Box::pin(Follower::new(&daemon, order, cancel.clone()).run()).await;
                 }
                 None => {
                     daemon.health.leave(&name);
@@ -76,11 +76,7 @@ struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     fn new(daemon: &'a Arc<Daemon>, order: Order, cancel: CancellationToken) -> Self {
-        let options = Options {
-            spare_silent: true,
-            live_every: Some(order.sync.interval),
-            ..Options::new(&order.sync, order.keep)
-        };
+        let options = Options { live_every: Some(order.sync.interval), ..Options::new(&order.sync, order.keep) };
         Self {
             daemon,
             order,
@@ -97,7 +93,7 @@ impl<'a> Follower<'a> {
     async fn run(mut self) {
         drop(self.sleep(self.order.delay).await);
         while !self.cancel.is_cancelled() {
-            let pause = match self.pass().await {
+            let pause = match self.watched_pass().await {
                 Ok(pause) => pause,
                 Err(Error::Interrupted) => break,
                 Err(error) => self.fail(error).await,
@@ -112,6 +108,27 @@ impl<'a> Follower<'a> {
         if let Some(syncer) = &self.syncer {
             syncer.log_off().await;
         }
+    }
+
+    /// A pass, and a word about it where it takes longer than streams may go unread.
+    async fn watched_pass(&mut self) -> Result<Duration, Error> {
+        let (daemon, name) = (self.daemon, self.order.manager.name.clone());
+        let patience = health::patience(self.order.sync.interval);
+        let mut pass = pin!(self.pass());
+        if let Ok(done) = tokio::time::timeout(patience, &mut pass).await {
+            return done;
+        }
+        match daemon.health.condition(&name) {
+            Some(Condition::Starting) => tracing::info!("the first pass is under way: all there is, newest first"),
+            Some(Condition::Following) => {
+                daemon.health.turn(&name, Condition::Slow, None, daemon.clock.now());
+                let patience = health::span(TimeDelta::from_std(patience).unwrap_or_default());
+                tracing::warn!("a pass takes longer than {patience}: {}", health::SLOW);
+            }
+            // That has been told, or it stands by.
+            _ => {}
+        }
+        pass.await
     }
 
     /// One pass, and what there is time for after it. Returns the pause until the next one.
@@ -142,16 +159,17 @@ impl<'a> Follower<'a> {
         }
         self.failures = 0;
         let now = daemon.clock.now();
-        let before = daemon.health.turn(name, Condition::Following, None, now);
-        if let Some((condition, since)) = &before {
-            announce(condition, *since, now);
+        // It is slow until a pass is quick again.
+        let is_slow = begun.elapsed() > health::patience(interval);
+        if (!is_slow || daemon.health.condition(name) != Some(Condition::Slow))
+            && let Some((condition, since)) = daemon.health.turn(name, Condition::Following, None, now)
+        {
+            announce(&condition, since, now);
         }
         for (kind, error) in news {
             match error {
                 Some(error) => tracing::error!(kind, "{error}"),
-                // Where all of it was away, one line has said so.
-                None if before.is_none() => tracing::info!(kind, "read again"),
-                None => {}
+                None => tracing::info!(kind, "read again"),
             }
         }
         report(mode, &summary);
@@ -165,6 +183,7 @@ impl<'a> Follower<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
+        daemon.upkeep.rest().await?;
         Ok(interval.saturating_sub(begun.elapsed()))
     }
 
@@ -205,8 +224,11 @@ impl<'a> Follower<'a> {
         let mut said = escape::chain(&error);
         let interval = self.order.sync.interval;
         let (condition, pause) = match &error {
-            Error::Store(store::Error::Fenced { .. }) => {
-                tracing::warn!("{said}");
+            Error::Store(store::Error::Fenced { holder }) => {
+                match holder {
+                    Some(holder) => tracing::info!("{holder} has taken over: this instance asks for its turn again"),
+                    None => tracing::debug!("the lease was not renewed in time: this instance asks for its turn again"),
+                }
                 return Duration::ZERO;
             }
             Error::Store(_) => (Condition::DatabaseAway(said.clone()), interval.min(DATABASE_PAUSE)),
@@ -215,6 +237,7 @@ impl<'a> Follower<'a> {
                 if let Some(refused) = self.syncer.take() {
                     refused.log_off().await;
                 }
+                said = error.away();
                 (Condition::Refused(said.clone()), self.remember_refusal(now, &said).await)
             }
             _ => {
@@ -224,7 +247,7 @@ impl<'a> Follower<'a> {
                 (Condition::Away(said.clone()), growing.min(LONGEST_PAUSE).max(interval))
             }
         };
-        let next_try = chrono::TimeDelta::from_std(pause).ok().map(|pause| now + pause);
+        let next_try = TimeDelta::from_std(pause).ok().map(|pause| now + pause);
         if daemon.health.turn(name, condition, next_try, now).is_some() {
             tracing::error!("{said}");
         }
@@ -272,6 +295,7 @@ fn announce(before: &Condition, since: DateTime<Utc>, now: DateTime<Utc>) {
         Condition::Away(_) => tracing::info!("Enterprise Manager is back after {span}"),
         Condition::DatabaseAway(_) => tracing::info!("the database is back after {span}"),
         Condition::Refused(_) => tracing::info!("the account is let in again after {span}"),
+        Condition::Slow => tracing::info!("passes are in time again after {span}"),
         Condition::StandingBy(_) | Condition::Following => {}
     }
 }

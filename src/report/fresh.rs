@@ -20,24 +20,20 @@ pub(super) struct Stream {
     /// When the newest session of it started. Its end mark says less: it begins where the first history was read.
     pub(super) newest: Option<DateTime<Utc>>,
     pub(super) lag_seconds: i64,
-    /// How old its newest mark is, which decides how often it is read.
-    pub(super) age_seconds: Option<i64>,
     /// How long ago its newest session started.
     pub(super) silent_seconds: Option<i64>,
 }
 
-/// `run` reads everything that is due every 15 minutes, which takes it a while.
+/// `run` reads everything every 15 minutes, which takes it a while.
 const READ_EVERY: i64 = 20 * 60;
 const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
 /// A nightly job's server may be silent for a day.
 pub(crate) const SILENT: i64 = 26 * HOUR;
 /// What is silent so many times as long as others are is silent alone.
 const TIMES_OTHERS: i64 = 3;
 
 pub(super) async fn streams(views: &dyn Views, as_of: DateTime<Utc>) -> Result<Vec<Stream>, Error> {
-    let columns =
-        ["em_name", "kind", "backup_server_name", "creation_mark", "scanned_at", "lag_seconds", "data_age_seconds"];
+    let columns = ["em_name", "kind", "backup_server_name", "creation_mark", "scanned_at", "lag_seconds"];
     let rows = read(views, &SYNC_FRESHNESS, &columns, None, "", u32::MAX).await?;
     let rows = rows.sorted("em_name, backup_server_name, kind");
     let stream = |row: super::ask::Row<'_>| Stream {
@@ -47,21 +43,14 @@ pub(super) async fn streams(views: &dyn Views, as_of: DateTime<Utc>) -> Result<V
         scanned_at: row.time("scanned_at"),
         newest: row.time("creation_mark"),
         lag_seconds: row.int("lag_seconds").unwrap_or_default(),
-        age_seconds: row.int("data_age_seconds"),
         silent_seconds: row.time("creation_mark").map(|newest| (as_of - newest).num_seconds()),
     };
     Ok(rows.iter().map(stream).collect())
 }
 
 impl Stream {
-    /// Silent streams are asked less often: hourly after a day, daily after a week.
     fn is_behind(&self) -> bool {
-        let pause = match self.age_seconds.unwrap_or_default() {
-            age if age > 7 * DAY => DAY,
-            age if age > DAY => HOUR,
-            _ => 0,
-        };
-        self.lag_seconds > pause + READ_EVERY
+        self.lag_seconds > READ_EVERY
     }
 
     /// Whether its kind is what jobs leave night for night; restores and failovers come when someone wants them.
@@ -72,18 +61,13 @@ impl Stream {
 
 /// What the head of every report says.
 pub(super) fn freshness(streams: &[Stream], period: &Period) -> Freshness {
-    // A stream that is asked less often because it is silent does not make the others old.
-    let read = |all: bool| {
-        let counted = streams.iter().filter(move |stream| all || stream.age_seconds.is_none_or(|age| age <= DAY));
-        counted.filter_map(|stream| stream.scanned_at).min()
-    };
     let mut behind = unread(streams, period);
     behind.extend(
         silent_servers(streams).into_iter().map(|silent| {
             format!("{} has sent nothing that started since {}", silent.name(), period.show(silent.newest))
         }),
     );
-    Freshness { read_until: read(false).or_else(|| read(true)), behind }
+    Freshness { read_until: streams.iter().filter_map(|stream| stream.scanned_at).min(), behind }
 }
 
 /// What was not read for longer than it should be, told once where it is the same for all of a server, or of all.
@@ -224,7 +208,6 @@ mod tests {
             scanned_at: Some(now() - TimeDelta::minutes(lag_minutes)),
             newest: Some(now() - TimeDelta::hours(age_hours)),
             lag_seconds: lag_minutes * 60,
-            age_seconds: Some(age_hours * HOUR),
             silent_seconds: Some(age_hours * HOUR),
         }
     }
@@ -240,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_told_once_for_all_that_it_is_true_of() {
-        let fresh = [stream("a", "x", TASK, 1, 2), stream("a", "y", TASK, 1, 19), stream("a", "y", RESTORE, 200, 1400)];
+        let fresh = [stream("a", "x", TASK, 1, 2), stream("a", "y", TASK, 1, 19), stream("a", "y", RESTORE, 200, 19)];
         assert_eq!(behind(&fresh), Vec::<String>::new());
         let one_kind = [stream("a", "x", TASK, 1, 2), stream("a", "x", REPLICA, 1, 90)];
         assert_eq!(behind(&one_kind), ["server x: ReplicaTaskSession was last read at 2026-03-31 10:30"]);
@@ -286,11 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn streams_that_are_asked_less_often_do_not_make_the_others_old() {
+    fn all_is_read_until_its_stalest_stream_was() {
         let period = Period { since: now(), until: now(), as_of: now(), zone: Tz::UTC };
-        let streams = [stream("a", "x", TASK, 1, 3), stream("a", "x", RESTORE, 400, 1000)];
-        assert_eq!(freshness(&streams, &period).read_until, Some(now() - TimeDelta::minutes(3)));
-        assert_eq!(freshness(&streams[1..], &period).read_until, Some(now() - TimeDelta::minutes(1000)));
+        let streams = [stream("a", "x", TASK, 1, 3), stream("a", "x", RESTORE, 400, 15)];
+        assert_eq!(freshness(&streams, &period).read_until, Some(now() - TimeDelta::minutes(15)));
         assert_eq!(freshness(&[], &period).read_until, None);
         assert_eq!(oldest(&streams), Some(TimeDelta::hours(1)));
     }

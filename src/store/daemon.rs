@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::Result;
-use super::database::{Row, SqlStore, Value};
+use super::database::{Pools, Row, SqlStore, Value};
 use super::sql::{self, Dialect};
+use super::sqlite;
 use crate::kind::SessionKind;
 
 /// A logon that was refused.
@@ -55,6 +56,9 @@ pub trait Upkeep: Send + Sync {
     /// Sees that the database answers.
     async fn ping(&self) -> Result<()>;
 
+    /// Gives back the memory that only much writing needs.
+    async fn rest(&self) -> Result<()>;
+
     /// The logons at an Enterprise Manager that were refused since one last succeeded, oldest first.
     async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>>;
 
@@ -80,6 +84,13 @@ pub trait Upkeep: Send + Sync {
 impl Upkeep for SqlStore {
     async fn ping(&self) -> Result<()> {
         self.begin_read().await?.query("select count(*) from enterprise_managers", vec![]).await.map(drop)
+    }
+
+    async fn rest(&self) -> Result<()> {
+        match self.pools() {
+            Pools::Postgres(_) => Ok(()),
+            Pools::Sqlite { writer, .. } => sqlite::rest(writer).await,
+        }
     }
 
     async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>> {

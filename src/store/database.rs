@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transa
 use uuid::Uuid;
 
 use super::lock::Locks;
+use super::postgres::answered;
 use super::sql::Dialect;
 use super::{
     Backfill, Collection, Commit, Counts, Doubted, Doubts, Error, Leases, Likeness, ManagerStatus, Mark, OpenRow, Pass,
@@ -180,7 +181,7 @@ impl Tx {
     pub(super) async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
         let sql = AssertSqlSafe(sql.to_owned());
         Ok(match self {
-            Self::Postgres(tx) => postgres::query(sql, values).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => answered(postgres::query(sql, values).execute(&mut **tx)).await?.rows_affected(),
             Self::Sqlite(tx) => sqlite::bind(sqlx::query(sql), values).execute(&mut **tx).await?.rows_affected(),
         })
     }
@@ -189,7 +190,7 @@ impl Tx {
         let sql = AssertSqlSafe(sql.to_owned());
         Ok(match self {
             Self::Postgres(tx) => {
-                let rows = postgres::query(sql, values).fetch_all(&mut **tx).await?;
+                let rows = answered(postgres::query(sql, values).fetch_all(&mut **tx)).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
             Self::Sqlite(tx) => {
@@ -230,7 +231,7 @@ impl Tx {
 
     pub(super) async fn commit(self) -> Result<()> {
         match self {
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(tx) => answered(tx.commit()).await?,
             Self::Sqlite(tx) => tx.commit().await?,
         }
         Ok(())
@@ -319,7 +320,7 @@ impl Pools {
     /// A transaction that may write. On SQLite it holds the write lock from its start.
     pub(super) async fn begin(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(answered(pool.begin()).await?),
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
         })
     }
@@ -327,7 +328,7 @@ impl Pools {
     /// A transaction that only reads, and so waits for nobody.
     pub(super) async fn begin_read(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(answered(pool.begin()).await?),
             Self::Sqlite { reader, .. } => Tx::Sqlite(reader.begin().await?),
         })
     }

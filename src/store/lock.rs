@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Error, Result, sqlite};
+use super::{Error, Result, postgres, sqlite};
 
 /// What is locked, once for each Enterprise Manager of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -218,7 +218,7 @@ impl Session {
     async fn look(&self) {
         let mut open = self.open.lock().await;
         let Some(conn) = &mut open.conn else { return };
-        if !matches!(tokio::time::timeout(PATIENCE, conn.ping()).await, Ok(Ok(()))) {
+        if postgres::within(PATIENCE, conn.ping()).await.is_err() {
             open.lose();
         }
     }
@@ -228,7 +228,7 @@ impl Session {
         open.held.clear();
         if let Some(conn) = open.conn.take() {
             // The server lets go of the locks with the connection, however that ends.
-            drop(conn.close().await);
+            drop(postgres::within(PATIENCE, conn.close()).await);
         }
     }
 
@@ -240,7 +240,7 @@ impl Session {
             }
             open.lose();
         }
-        open.conn = Some(self.options.connect().await?);
+        open.conn = Some(postgres::within(PATIENCE, self.options.connect()).await?);
         open.ask(statement, lock, em_id).await
     }
 }
@@ -250,10 +250,7 @@ impl Open {
         let conn = self.conn.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         let key = i32::try_from(em_id).map_err(|_| Error::Value(em_id.to_string()))?;
         let asked = sqlx::query_scalar(statement).bind(lock.key()).bind(key).fetch_one(conn);
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
-        }
+        Ok(postgres::within(PATIENCE, asked).await?)
     }
 
     fn lose(&mut self) {

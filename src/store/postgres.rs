@@ -1,9 +1,12 @@
 //! What only Postgres needs: its pool, how values are bound, and the bulk upsert from arrays.
 
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures_util::TryFutureExt as _;
+use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _};
@@ -22,8 +25,41 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
         Error::Statement(source) | Error::Unreachable { source, .. } => Error::Unreachable { display, source },
         known => known,
     };
-    options.connect().await.map_err(unreachable)?.close().await?;
-    Ok(PgPoolOptions::new().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options))
+    answered(options.connect()).await.map_err(unreachable)?.close().await?;
+    Ok(pool().max_connections(4).acquire_timeout(Duration::from_secs(30)).connect_lazy_with(options))
+}
+
+/// A statement takes less than a second, or as long as it waits for a lock.
+const LONGEST: Duration = Duration::from_secs(45);
+
+/// A connection that is up answers a plain question within this time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection may die without a word, as when a firewall forgets it: then nothing says that no answer will come.
+pub(super) fn answered<'a, T>(
+    asked: impl Future<Output = sqlx::Result<T>> + Send + 'a,
+) -> BoxFuture<'a, sqlx::Result<T>> {
+    within(LONGEST, asked)
+}
+
+pub(super) fn within<'a, T>(
+    longest: Duration,
+    asked: impl Future<Output = sqlx::Result<T>> + Send + 'a,
+) -> BoxFuture<'a, sqlx::Result<T>> {
+    Box::pin(async move {
+        tokio::time::timeout(longest, asked).await.unwrap_or_else(|_| {
+            let silent = format!("no answer within {} seconds", longest.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, silent).into())
+        })
+    })
+}
+
+/// A pool that closes connections which do not answer, both before and after they are used.
+fn pool() -> PgPoolOptions {
+    PgPoolOptions::new()
+        .test_before_acquire(false)
+        .before_acquire(|conn, _| within(PATIENCE, conn.ping().map_ok(|()| true)))
+        .after_release(|conn, _| within(PATIENCE, conn.ping().map_ok(|()| true)))
 }
 
 fn options(url: &str) -> Result<PgConnectOptions> {
@@ -39,7 +75,7 @@ fn options(url: &str) -> Result<PgConnectOptions> {
 pub(super) fn looks(url: &str) -> Result<PgPool> {
     let longest = format!("{}s", look::LONGEST.as_secs());
     let options = options(url)?.application_name("vemsync page").options([("statement_timeout", longest)]);
-    Ok(PgPoolOptions::new()
+    Ok(pool()
         .max_connections(look::AT_ONCE)
         .idle_timeout(look::IDLE)
         .acquire_timeout(look::PATIENCE)
@@ -89,7 +125,7 @@ pub(super) async fn upsert(
     if session.is_none() {
         query = query.bind(entity.name);
     }
-    let row = query.fetch_one(conn).await?;
+    let row = answered(query.fetch_one(conn)).await?;
     let (inserted, written): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     Ok(Counts {
         read: batch.len() as u64,
@@ -106,7 +142,8 @@ pub(super) async fn compare(
     kind: &'static SessionKind,
 ) -> Result<Vec<super::database::Row>> {
     let statement = sql::compare(Dialect::Postgres, kind, &source(&batch.entity).0);
-    let rows = bind(sqlx::query(AssertSqlSafe(statement)).persistent(false), batch).fetch_all(conn).await?;
+    let query = bind(sqlx::query(AssertSqlSafe(statement)).persistent(false), batch);
+    let rows = answered(query.fetch_all(conn)).await?;
     Ok(rows.into_iter().map(super::database::Row::Postgres).collect())
 }
 

@@ -72,6 +72,12 @@ pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<
     })
 }
 
+/// Frees the pages that a connection keeps in memory. They are read again when they are needed.
+pub(super) async fn rest(pool: &SqlitePool) -> Result<()> {
+    sqlx::query("pragma shrink_memory").execute(pool).await?;
+    Ok(())
+}
+
 fn options(path: &Path, may_create: bool) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

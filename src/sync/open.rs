@@ -20,6 +20,9 @@ const NARROW: TimeDelta = TimeDelta::minutes(75);
 /// Rows open for longer are asked for less and less often.
 const OLD: TimeDelta = TimeDelta::days(7);
 
+/// Between two looks at a young row that has finished, but has no end.
+const ENDLESS: TimeDelta = TimeDelta::minutes(10);
+
 /// Reads the kind's open states at the source, and every row that is open here but not in that answer.
 pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
     if planted::is(Bug::NoOpenRefresh) {
@@ -80,14 +83,16 @@ pub(super) async fn reread(reader: &mut Reader<'_>, returned: &HashSet<Uuid>) ->
 }
 
 /// Whether a row is to be asked for. Rows that are young and running at every pass; others after pauses that double
-/// from a minute to a day.
+/// from a minute to a day. A young row that has finished without an end is never left alone for long: when its end
+/// comes, it may lie too far back for any scan.
 fn is_due(row: &OpenRow, now: DateTime<Utc>) -> bool {
-    let is_patient = row.is_finished || row.is_absent || now - row.creation_time > OLD;
-    let Some(asked_at) = row.asked_at.filter(|_| is_patient) else {
+    let is_old = now - row.creation_time > OLD;
+    let Some(asked_at) = row.asked_at.filter(|_| row.is_finished || row.is_absent || is_old) else {
         return true;
     };
     let minutes = 1_i64 << (row.times - 1).clamp(0, 11);
-    now - asked_at >= TimeDelta::minutes(minutes).min(TimeDelta::days(1))
+    let longest = if row.is_finished && !row.is_absent && !is_old { ENDLESS } else { TimeDelta::days(1) };
+    now - asked_at >= TimeDelta::minutes(minutes).min(longest)
 }
 
 /// Fetches rows by UID and stores them; what does not come is flagged.
@@ -155,6 +160,9 @@ mod tests {
             (row(80, false, Some(1440), 60), true),
             (row(0, true, Some(0), 1), false),
             (row(0, true, Some(2), 2), true),
+            (row(6, true, Some(9), 60), false),
+            (row(6, true, Some(10), 60), true),
+            (row(8, true, Some(10), 60), false),
         ] {
             assert_eq!(is_due(&row, now), due, "{row:?}");
         }

@@ -3,7 +3,7 @@
 //! One query covers all servers from the least of their starts, as long as what lies between fits a page or so.
 //! Servers that would drag the start back over the others' rows are split off, several to a request.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::window::AIM;
@@ -77,24 +77,10 @@ pub(super) fn blend(old: Option<&Mark>, fresh: f64, scanned_hours: f64, now: Dat
     old.rows_per_hour * (1.0 - weight) + fresh * weight
 }
 
-/// How long a silent stream may go without being asked for: not at all for a day, then hourly, after a week daily.
-#[must_use]
-pub(super) fn is_due(mark: &Mark, now: DateTime<Utc>) -> bool {
-    let silent = mark.scanned_at.max(now) - mark.mark;
-    let pause = if silent > TimeDelta::days(7) {
-        TimeDelta::days(1)
-    } else if silent > TimeDelta::days(1) {
-        TimeDelta::hours(1)
-    } else {
-        TimeDelta::zero()
-    };
-    // A clock that went back must not keep a stream waiting for it.
-    let since = now - mark.scanned_at;
-    since < TimeDelta::zero() || since >= pause
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::store::Field;
     use crate::timestamp::parse;
@@ -155,31 +141,18 @@ mod tests {
 
     #[test]
     fn a_quiet_hour_does_not_make_a_stream_sparse() {
-        let mark = mark(1, 60);
+        let mark = Mark {
+            server: Uuid::nil(),
+            field: Field::Creation,
+            mark: now() - TimeDelta::hours(1),
+            scanned_at: now() - TimeDelta::hours(1),
+            overlap_seconds: 7200,
+            rows_per_hour: 0.0,
+        };
         let old = Mark { rows_per_hour: 10.0, ..mark };
         let later = blend(Some(&old), 0.0, 20.0, now());
         assert!(later > 9.9 && later < 10.0, "{later}");
         assert_eq!(blend(Some(&old), 3.0, 200.0, now()), 3.0);
         assert_eq!(blend(None, 4.0, 2.0, now()), 4.0);
-    }
-
-    fn mark(silent_hours: i64, scanned_minutes: i64) -> Mark {
-        Mark {
-            server: Uuid::nil(),
-            field: Field::Creation,
-            mark: now() - TimeDelta::hours(silent_hours),
-            scanned_at: now() - TimeDelta::minutes(scanned_minutes),
-            overlap_seconds: 7200,
-            rows_per_hour: 0.0,
-        }
-    }
-
-    #[test]
-    fn silent_streams_are_asked_for_less_often() {
-        for (silent, scanned, due) in
-            [(1, 1, true), (30, 15, false), (30, 61, true), (24 * 9, 61, false), (24 * 9, 25 * 60, true)]
-        {
-            assert_eq!(is_due(&mark(silent, scanned), now()), due, "{silent} h, {scanned} min");
-        }
     }
 }

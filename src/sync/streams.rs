@@ -14,6 +14,9 @@ use crate::planted::{self, Bug};
 use crate::store::{Backfill, Commit, Field, Mark};
 use crate::timestamp::floor_second;
 
+/// A server that never sent a row need not be asked for again within this time.
+const JUST_ASKED: TimeDelta = TimeDelta::minutes(10);
+
 /// What is known of a kind's streams when a pass begins.
 struct Streams {
     marks: HashMap<(Field, Uuid), Mark>,
@@ -81,17 +84,13 @@ impl Streams {
     }
 
     /// The starts of the streams that have a mark.
-    fn starts(&self, reader: &Reader<'_>, field: Field, now: DateTime<Utc>) -> Vec<Start> {
-        let options = reader.context.options;
-        self.marks
-            .values()
-            .filter(|mark| mark.field == field && (!options.spare_silent || plan::is_due(mark, now)))
-            .map(|mark| Start {
-                server: mark.server,
-                from: scan_start(mark, options.overlap),
-                rows_per_hour: mark.rows_per_hour,
-            })
-            .collect()
+    fn starts(&self, field: Field, overlap: TimeDelta) -> Vec<Start> {
+        let start = |mark: &Mark| Start {
+            server: mark.server,
+            from: scan_start(mark, overlap),
+            rows_per_hour: mark.rows_per_hour,
+        };
+        self.marks.values().filter(|mark| mark.field == field).map(start).collect()
     }
 
     /// The servers whose streams a request for all servers covers, and rows that name none.
@@ -104,18 +103,18 @@ impl Streams {
     }
 
     /// Servers that never sent a row of this kind: their history may arrive yet, so each is asked for from the floor.
-    /// One request's worth of them at every pass, the others hourly.
+    /// One request's worth of them at every pass, the others unless they were just asked for: passes that follow one
+    /// upon another stay cheap, and a daemon's wide passes ask for all.
     fn never_seen(&self, reader: &Reader<'_>, now: DateTime<Utc>) -> Vec<Start> {
         let asked = |server: &Uuid| self.asked.get(server).copied().unwrap_or(DateTime::UNIX_EPOCH);
         let mut servers: Vec<Uuid> = reader.context.servers.clone();
         servers.retain(|server| !self.marks.contains_key(&(Field::Creation, *server)));
         servers.sort_by_key(|server| (asked(server), *server));
-        let is_due = |server: &Uuid| now - asked(server) >= TimeDelta::hours(1);
-        let at_once = if reader.context.options.spare_silent { 0 } else { SERVERS_A_REQUEST };
+        let is_due = |server: &Uuid| now - asked(server) >= JUST_ASKED;
         servers
             .into_iter()
             .enumerate()
-            .filter(|(i, server)| *i < at_once || is_due(server))
+            .filter(|(i, server)| *i < SERVERS_A_REQUEST || is_due(server))
             .map(|(_, server)| Start { server, from: self.floor, rows_per_hour: 0.0 })
             .collect()
     }
@@ -124,7 +123,7 @@ impl Streams {
 /// Returns the servers whose streams were read.
 async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet<Uuid>, Error> {
     let now = reader.context.client.now();
-    let mut starts = streams.starts(reader, Field::Creation, now);
+    let mut starts = streams.starts(Field::Creation, reader.context.options.overlap);
     let mut scanned: BTreeSet<Uuid> = starts.iter().map(|start| start.server).collect();
     starts.extend(streams.never_seen(reader, now));
     let known: BTreeSet<Uuid> = streams
@@ -142,7 +141,7 @@ async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet
     }
     let mut strangers = BTreeSet::new();
     if let Some(from) = plan.main {
-        // A request for all servers also covers those that were not due, and raises their marks.
+        // A request for all servers may reach back to the starts of those that were split off too.
         scanned.extend(streams.covered(Field::Creation, from, reader.context.options.overlap));
         let all = scan(reader, streams, Field::Creation, Scope::All, from, now).await?;
         // A server of whose history nothing was read gets no mark from its newest rows.
@@ -166,7 +165,7 @@ async fn creation(reader: &mut Reader<'_>, streams: &Streams) -> Result<BTreeSet
 /// What has ended and what has not, in one request, where that fits a page: the usual case, at half the requests.
 async fn end_and_open(reader: &mut Reader<'_>, streams: &Streams) -> Result<bool, Error> {
     let now = reader.context.client.now();
-    let plan = plan::plan(streams.starts(reader, Field::End, now), reader.granted, now);
+    let plan = plan::plan(streams.starts(Field::End, reader.context.options.overlap), reader.granted, now);
     let (Some(from), []) = (plan.main, plan.apart.as_slice()) else {
         return Ok(false);
     };
@@ -188,7 +187,7 @@ async fn end_and_open(reader: &mut Reader<'_>, streams: &Streams) -> Result<bool
 
 async fn end(reader: &mut Reader<'_>, streams: &Streams) -> Result<(), Error> {
     let now = reader.context.client.now();
-    let plan = plan::plan(streams.starts(reader, Field::End, now), reader.granted, now);
+    let plan = plan::plan(streams.starts(Field::End, reader.context.options.overlap), reader.granted, now);
     if let Some(from) = plan.main {
         scan(reader, streams, Field::End, Scope::All, from, now).await?;
     }

@@ -53,7 +53,7 @@ pub(super) fn of_manager(
         findings.push(Finding { tone, about, what, mend: mend.to_owned(), href });
     };
     // Whoever leads is asked for the state of the passes; here, what it wrote is all that is known of them.
-    let is_led_here = health.is_some_and(|health| health.condition == Condition::Following);
+    let is_led_here = health.is_some_and(|health| matches!(health.condition, Condition::Following | Condition::Slow));
     if let Some(health) = health
         && matches!(health.condition, Condition::StandingBy(_))
         && let Some(lease) = &manager.lease

@@ -13,7 +13,7 @@ use super::page::{Failure, Page};
 use super::servers::{self, Server};
 use super::tables::{self, ago, moment, pill};
 use super::{DATABASE_PATIENCE, Site, Web};
-use crate::health::{Condition, ManagerHealth, span};
+use crate::health::{Condition, ManagerHealth, SLOW, span};
 use crate::report::Tone;
 use crate::report::form::{class, clean};
 use crate::store::{Collects, KindStatus, ManagerStatus, News};
@@ -221,6 +221,7 @@ fn condition(health: Option<&ManagerHealth>, seen: &Seen) -> Markup {
             let every = TimeDelta::from_std(health.interval).unwrap_or(TimeDelta::MAX);
             (Tone::Good, format!("followed, with a pass every {}", span(every)), None)
         }
+        Condition::Slow => (Tone::Warning, format!("followed, but its passes take long: {SLOW}"), None),
         Condition::StandingBy(leader) => (Tone::Plain, format!("standing by, while {leader} follows it"), None),
         Condition::Away(error) => (Tone::Bad, "cannot be read".to_owned(), Some(error)),
         Condition::Refused(error) => (Tone::Bad, "refuses the account".to_owned(), Some(error)),

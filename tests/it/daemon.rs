@@ -1,16 +1,14 @@
 //! `vemsync run`: what it says of itself, and what it lives through.
 
+mod away;
 mod month;
 
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use vemsync::clock::{Clock as _, SystemClock};
 use vemsync::simulator::{Clock, Fault, Faults, FleetOptions, Kind, Options as SimulatorOptions, Simulator, World};
 
@@ -147,70 +145,6 @@ async fn it_says_when_enterprise_manager_is_away_and_when_it_is_back() {
     // Most of it is waiting until a stream is late.
     let [sqlite, postgres] = both().await.map(check);
     tokio::join!(sqlite, postgres);
-}
-
-/// Hands on what comes to the database, unless the way is cut.
-struct Way {
-    listen: SocketAddr,
-    is_cut: tokio::sync::watch::Sender<bool>,
-    _task: JoinSet<()>,
-}
-
-impl Way {
-    async fn to(server: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let listen = listener.local_addr().expect("an address");
-        let (is_cut, cut) = tokio::sync::watch::channel(false);
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            let mut ways = JoinSet::new();
-            loop {
-                let (mut here, _) = listener.accept().await.expect("a connection");
-                let (server, mut cut) = (server.clone(), cut.clone());
-                if *cut.borrow() {
-                    continue;
-                }
-                ways.spawn(async move {
-                    let mut there = TcpStream::connect(server).await.expect("the server");
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
-                        _ = cut.wait_for(|is_cut| *is_cut) => {}
-                    }
-                });
-            }
-        });
-        Self { listen, is_cut, _task: task }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_outlives_a_database_that_goes_away_and_comes_back() {
-    let database = Database::postgres().await;
-    database.open().await.close().await;
-    let url = reqwest::Url::parse(&database.url).expect("a URL");
-    let way = Way::to(format!("127.0.0.1:{}", url.port().expect("a port"))).await;
-    let mut through = Database::postgres().await;
-    through.url =
-        database.url.replacen(&format!(":{}", url.port().expect("a port")), &format!(":{}", way.listen.port()), 1);
-    let simulator = simulate(small(2)).await;
-    let place = Place::new("demo");
-    configure(&place, &[("berlin".to_owned(), simulator.url())], EVERY_SECOND);
-    let daemon = Running::start(&place, &through, &[]).await;
-    daemon.until_ready().await;
-    way.is_cut.send_replace(true);
-    daemon.until("it is not ready", || async { !daemon.is_ready().await }).await;
-    assert!(daemon.get("/readyz").await.1.contains("the database cannot be used"));
-    assert_eq!(daemon.get("/healthz").await.0, 200);
-    simulator.advance(TimeDelta::minutes(30));
-    daemon.until("it has said so", || async { daemon.logged("ERROR") > 0 }).await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!(daemon.logged("ERROR"), 1, "{}", daemon.log());
-    way.is_cut.send_replace(false);
-    daemon.until_ready().await;
-    daemon.until("it says so", || async { daemon.logged("the database is back after") == 1 }).await;
-    daemon.end().await;
-    assert_eq!(run(place.command(&["sync", "--database", &database.url])).await.status, Some(0));
-    assert_equal(&simulator, &database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

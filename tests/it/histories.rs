@@ -68,7 +68,7 @@ async fn history(seed: u64, database: &Database) {
     )
     .await;
     for _ in 0..6 {
-        let options = Options { page_size: rng.u32(5..600), spare_silent: false, ..options() };
+        let options = Options { page_size: rng.u32(5..600), ..options() };
         let mode = if rng.u8(0..3) == 0 { Mode::Narrow } else { Mode::Wide };
         let summary = pass(&simulator, database, &options, mode).await.expect("a pass");
         assert!(summary.is_complete(), "seed {seed}: {summary:#?}");

@@ -419,6 +419,11 @@ impl Upkeep for Watched {
         self.call("ping", |_| Box::pin(async move { upkeep.ping().await })).await
     }
 
+    async fn rest(&self) -> Result<()> {
+        let upkeep = self.upkeep.clone();
+        self.call("rest", |_| Box::pin(async move { upkeep.rest().await })).await
+    }
+
     async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>> {
         let (upkeep, manager) = (self.upkeep.clone(), manager.to_owned());
         self.call("refusals", |_| Box::pin(async move { upkeep.refusals(&manager).await })).await

@@ -106,7 +106,6 @@ impl Run {
             backfill: history.backfill,
             overlap: profile.overlap,
             keep: None,
-            spare_silent: history.spare_silent,
             live_every: seed.is_multiple_of(3).then_some(std::time::Duration::from_secs(1)),
             progress: Arc::new(|_| {}),
         };

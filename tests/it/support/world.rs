@@ -66,7 +66,6 @@ pub fn options() -> Options {
         backfill: Backfill::For(TimeDelta::days(30)),
         overlap: TimeDelta::hours(2),
         keep: None,
-        spare_silent: false,
         live_every: None,
         progress: Arc::new(|_| {}),
     }
