@@ -467,7 +467,8 @@ impl Store for SqlStore {
     async fn close(&self) {
         self.leases.close().await;
         match &self.pools {
-            Pools::Postgres(pool) => pool.close().await,
+            // It would wait for connections that are dead and do not know it.
+            Pools::Postgres(pool) => drop(postgres::close(pool).await),
             Pools::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::TryFutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _};
@@ -52,6 +52,11 @@ pub(super) fn within<'a, T>(
             Err(io::Error::new(io::ErrorKind::TimedOut, silent).into())
         })
     })
+}
+
+/// Closes all connections, as far as they answer.
+pub(super) async fn close(pool: &PgPool) -> sqlx::Result<()> {
+    within(PATIENCE, pool.close().map(Ok)).await
 }
 
 /// A pool that closes connections which do not answer, both before and after they are used.
