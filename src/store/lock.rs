@@ -226,8 +226,10 @@ impl Session {
     async fn close(&self) {
         let mut open = self.open.lock().await;
         open.held.clear();
-        if let Some(conn) = open.conn.take() {
-            // The server lets go of the locks with the connection, however that ends.
+        if let Some(mut conn) = open.conn.take() {
+            // The server lets go of the locks with the connection, however that ends, but not at once.
+            let unlocked = sqlx::query("select pg_advisory_unlock_all()").execute(&mut conn);
+            drop(postgres::within(PATIENCE, unlocked).await);
             drop(postgres::within(PATIENCE, conn.close()).await);
         }
     }

@@ -100,8 +100,10 @@ async fn it_outlives_connections_to_the_database_that_die_without_a_word() {
     let (daemon, relay, simulator, database, place) = relayed().await;
     relay.way.send_replace(Way::Mute);
     daemon.until("it is not ready", || async { !daemon.is_ready().await }).await;
-    relay.way.send_replace(Way::Open);
+    let passes = daemon.logged("pass mode=");
     simulator.advance(TimeDelta::minutes(30));
+    relay.way.send_replace(Way::Open);
+    daemon.until("it reads on", || async { daemon.logged("pass mode=") > passes }).await;
     daemon.until_ready().await;
     let log = daemon.end().await;
     assert!(log.matches(" ERROR ").count() <= 1, "{log}");
