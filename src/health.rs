@@ -223,7 +223,10 @@ impl ManagerHealth {
             // Whoever leads answers for the streams.
             Condition::StandingBy(_) => return Vec::new(),
             Condition::Refused(error) => {
-                return of_all(error.clone(), "correct the user name or the password file, and reload");
+                return of_all(
+                    error.clone(),
+                    "correct the user name or the password file, and reload; where systemd hands it over, restart",
+                );
             }
             Condition::DatabaseAway(error) => {
                 return of_all(format!("the database cannot be used: {error}"), "see that it runs and can be reached");

@@ -392,6 +392,17 @@ pub async fn connect_views(url: &str) -> Result<Arc<dyn Views>> {
     Ok(Arc::new(reader::open(url).await?))
 }
 
+/// Sees that a SQLite file can be written to, or made. A server has rights of its own, which show when they are used.
+///
+/// # Errors
+/// If not.
+pub fn check_writable(url: &str) -> Result<()> {
+    match url.strip_prefix("sqlite:") {
+        Some(rest) => sqlite::check_writable(&sqlite::path(rest)?),
+        None => Ok(()),
+    }
+}
+
 /// The migrations that a database lacks. Nothing is applied, and no database is made.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret as _;
 use super::{Exit, print, work};
 use crate::config::{ManagerSettings, Settings};
 use crate::em::{Client, Error, Limits};
+use crate::escape;
 use crate::kinds::PARENTS;
 use crate::store;
 
@@ -106,7 +107,12 @@ async fn check_manager(manager: &ManagerSettings, settings: &Settings, findings:
 
 async fn check_database(settings: &Settings, findings: &mut Findings) {
     let display = &settings.database.display;
-    match store::pending(settings.database.url.expose_secret()).await {
+    let url = settings.database.url.expose_secret();
+    let pending = match store::check_writable(url) {
+        Ok(()) => store::pending(url).await,
+        Err(error) => Err(error),
+    };
+    match pending {
         Ok(pending) if pending.is_empty() => {
             findings.good(format!("database: {display} can be used, its schema is up to date"));
         }
@@ -114,7 +120,7 @@ async fn check_database(settings: &Settings, findings: &mut Findings) {
             "database: {display} can be used; {} migrations will be applied by the next sync (or `vemsync migrate`)",
             pending.len()
         )),
-        Err(error) => findings.bad(format!("database: {display}: {error}"), Exit::Database),
+        Err(error) => findings.bad(format!("database: {display}: {}", escape::chain(&error)), Exit::Database),
     }
 }
 

@@ -268,6 +268,9 @@ impl SqlStore {
             if !may_create && !path.exists() {
                 return Err(Error::Missing(path.display().to_string()));
             }
+            if may_create && !path.exists() {
+                sqlite::make(&path)?;
+            }
             let writer = sqlite::open(&path, may_create, sqlite::Use::Write).await?;
             migrate::prepare_sqlite(&writer, schema).await?;
             let reader = sqlite::open(&path, false, sqlite::Use::Read).await?;

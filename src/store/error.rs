@@ -39,6 +39,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A SQLite file cannot be made, or not written to.
+    #[error("{path} cannot be written: make its folder, or let this account write to both")]
+    Unwritable {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Nothing can be written.
     #[error("the database is read-only: check the file's and the folder's rights, or the server's role")]
     ReadOnly(#[source] sqlx::Error),

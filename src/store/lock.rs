@@ -154,7 +154,10 @@ impl Files {
         path.push(format!(".{}-{em_id}.lock", lock.name()));
         let path = PathBuf::from(path);
         match File::options().read(true).write(true).create(true).truncate(false).open(&path) {
-            Ok(file) => Ok((path, file)),
+            Ok(file) => {
+                sqlite::hand_over(&path, &self.database);
+                Ok((path, file))
+            }
             Err(source) => Err(Error::LockFile { path: path.display().to_string(), source }),
         }
     }

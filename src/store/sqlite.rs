@@ -1,6 +1,8 @@
 //! What only SQLite needs: its pools, how values are bound, and the bulk upsert from rows of values.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -43,6 +45,49 @@ pub(super) fn path(rest: &str) -> Result<PathBuf> {
         return Err(Error::Url("sqlite: needs the path of a file, as in sqlite:vemsync.db".to_owned()));
     }
     Ok(PathBuf::from(path))
+}
+
+/// Sees that the file can be written to, or made.
+pub(super) fn check_writable(path: &Path) -> Result<()> {
+    let tried = || {
+        tempfile::tempfile_in(folder(path))?;
+        if path.exists() {
+            File::options().append(true).open(path)?;
+        }
+        Ok(())
+    };
+    tried().map_err(|source| Error::Unwritable { path: path.display().to_string(), source })
+}
+
+/// Makes an empty file for a database that is not there yet.
+pub(super) fn make(path: &Path) -> Result<()> {
+    match File::create_new(path) {
+        Ok(_) => hand_over(path, folder(path)),
+        // Another program was quicker, or it is there already.
+        Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
+        Err(source) => return Err(Error::Unwritable { path: path.display().to_string(), source }),
+    }
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What root makes belongs to whom the other file or folder belongs: a service of that account has to use it later.
+/// Whoever may not give files away keeps them.
+pub(super) fn hand_over(made: &Path, like: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        if let (Ok(ours), Ok(theirs)) = (made.metadata(), like.metadata())
+            && ours.uid() != theirs.uid()
+        {
+            drop(chown(made, Some(theirs.uid()), Some(theirs.gid())));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (made, like);
 }
 
 pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<SqlitePool> {

@@ -258,3 +258,43 @@ async fn rejected_records_can_be_listed_shown_and_replayed() {
     let after = database.number("select count(*) from sync_rejects").await;
     assert!(after < before, "{}", replayed.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_made_is_said_before_and_when_it_is_needed() {
+    let simulator = simulate(fleet(48)).await;
+    let place = Place::new("demo");
+    let mut nowhere = Database::sqlite();
+    nowhere.url = format!("sqlite:{}", place.path("no-such-folder/x.db").display());
+    // The clock of this world is wrong, too, which `check` says first.
+    for (command, status) in [("check", 1), ("sync", 4)] {
+        let ended = run(place.against(simulator.url(), &nowhere, &[command])).await;
+        assert_eq!(ended.status, Some(status), "{ended:?}");
+        let said = format!("{}{}", ended.out, ended.err);
+        assert!(said.contains("x.db cannot be written: make its folder"), "{said}");
+        assert!(said.contains("No such file or directory"), "{said}");
+    }
+}
+
+/// A service of another account has to go on with what root has made at a shell.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_root_makes_belongs_to_whom_the_folder_belongs() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let simulator = simulate(fleet(49)).await;
+    let place = Place::new("demo");
+    let state = place.path("state");
+    std::fs::create_dir(&state).expect("a folder");
+    // Only root may give files away; to anyone else, all of it belongs anyway.
+    let owner =
+        if chown(&state, Some(65_534), Some(65_534)).is_ok() { 65_534 } else { state.metadata().expect("it").uid() };
+    let mut database = Database::sqlite();
+    database.url = format!("sqlite:{}", state.join("x.db").display());
+    for _ in 0..2 {
+        assert_eq!(run(place.against(simulator.url(), &database, &["sync"])).await.status, Some(0));
+        let made: Vec<_> = std::fs::read_dir(&state).expect("a list").map(|file| file.expect("a file")).collect();
+        assert!(made.len() >= 3, "{made:?}");
+        for file in made {
+            assert_eq!(file.metadata().expect("its owner").uid(), owner, "{file:?}");
+        }
+    }
+}
