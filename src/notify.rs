@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::web::Web;
 
 /// Between two looks at how the daemon is.
-const EVERY: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(3);
 
 /// Says that the daemon is up, and from then on how it is, in a task of the returned set.
 #[must_use]

@@ -19,7 +19,7 @@ pub enum Error {
         source: sqlx::Error,
     },
     /// Nothing has been synced into it yet.
-    #[error("there is no database at {0} yet: `vemsync sync` makes it")]
+    #[error("there is no database at {0} yet: `vemsync sync` makes it, or --config or --database names another")]
     Missing(String),
     /// Another program holds the write lock.
     #[error("the database stayed locked for 30 seconds: another program writes to it")]
