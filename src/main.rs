@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 /// Gives memory back that a busy hour took, SQLite's too. With the C library's own, a daemon stays as large as it once was.
+#[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -183,7 +183,7 @@ impl<'a> Follower<'a> {
                 Err(error) => return Err(error.into()),
             }
         }
-        daemon.upkeep.rest().await?;
+        daemon.upkeep.shrink().await?;
         Ok(interval.saturating_sub(begun.elapsed()))
     }
 

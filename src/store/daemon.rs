@@ -57,7 +57,7 @@ pub trait Upkeep: Send + Sync {
     async fn ping(&self) -> Result<()>;
 
     /// Gives back the memory that only much writing needs.
-    async fn rest(&self) -> Result<()>;
+    async fn shrink(&self) -> Result<()>;
 
     /// The logons at an Enterprise Manager that were refused since one last succeeded, oldest first.
     async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>>;
@@ -86,10 +86,10 @@ impl Upkeep for SqlStore {
         self.begin_read().await?.query("select count(*) from enterprise_managers", vec![]).await.map(drop)
     }
 
-    async fn rest(&self) -> Result<()> {
+    async fn shrink(&self) -> Result<()> {
         match self.pools() {
             Pools::Postgres(_) => Ok(()),
-            Pools::Sqlite { writer, .. } => sqlite::rest(writer).await,
+            Pools::Sqlite { writer, .. } => sqlite::shrink(writer).await,
         }
     }
 

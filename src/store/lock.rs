@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Error, Result, postgres, sqlite};
+use super::postgres::{PATIENCE, within};
+use super::{Error, Result, sqlite};
 
 /// What is locked, once for each Enterprise Manager of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -183,9 +183,6 @@ struct Open {
     held: HashSet<(Lock, i64)>,
 }
 
-/// A connection that takes longer to answer is given up, and with it the locks.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 const LOCK: &str = "select pg_try_advisory_lock($1, $2)";
 const UNLOCK: &str = "select pg_advisory_unlock($1, $2)";
 /// Whether nobody holds it. What is taken to find out is let go of by the same statement.
@@ -221,7 +218,7 @@ impl Session {
     async fn look(&self) {
         let mut open = self.open.lock().await;
         let Some(conn) = &mut open.conn else { return };
-        if postgres::within(PATIENCE, conn.ping()).await.is_err() {
+        if within(PATIENCE, conn.ping()).await.is_err() {
             open.lose();
         }
     }
@@ -232,8 +229,8 @@ impl Session {
         if let Some(mut conn) = open.conn.take() {
             // The server lets go of the locks with the connection, however that ends, but not at once.
             let unlocked = sqlx::query("select pg_advisory_unlock_all()").execute(&mut conn);
-            drop(postgres::within(PATIENCE, unlocked).await);
-            drop(postgres::within(PATIENCE, conn.close()).await);
+            drop(within(PATIENCE, unlocked).await);
+            drop(within(PATIENCE, conn.close()).await);
         }
     }
 
@@ -245,7 +242,7 @@ impl Session {
             }
             open.lose();
         }
-        open.conn = Some(postgres::within(PATIENCE, self.options.connect()).await?);
+        open.conn = Some(within(PATIENCE, self.options.connect()).await?);
         open.ask(statement, lock, em_id).await
     }
 }
@@ -255,7 +252,7 @@ impl Open {
         let conn = self.conn.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         let key = i32::try_from(em_id).map_err(|_| Error::Value(em_id.to_string()))?;
         let asked = sqlx::query_scalar(statement).bind(lock.key()).bind(key).fetch_one(conn);
-        Ok(postgres::within(PATIENCE, asked).await?)
+        Ok(within(PATIENCE, asked).await?)
     }
 
     fn lose(&mut self) {

@@ -33,7 +33,7 @@ pub(super) async fn open(url: &str) -> Result<PgPool> {
 const LONGEST: Duration = Duration::from_secs(45);
 
 /// A connection that is up answers a plain question within this time.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection may die without a word, as when a firewall forgets it: then nothing says that no answer will come.
 pub(super) fn answered<'a, T>(

@@ -50,7 +50,8 @@ pub(super) fn path(rest: &str) -> Result<PathBuf> {
 /// Sees that the file can be written to, or made.
 pub(super) fn check_writable(path: &Path) -> Result<()> {
     let tried = || {
-        tempfile::tempfile_in(folder(path))?;
+        let folder = folder(path);
+        tempfile::tempfile_in(if folder.exists() { folder } else { self::folder(folder) })?;
         if path.exists() {
             File::options().append(true).open(path)?;
         }
@@ -59,15 +60,23 @@ pub(super) fn check_writable(path: &Path) -> Result<()> {
     tried().map_err(|source| Error::Unwritable { path: path.display().to_string(), source })
 }
 
-/// Makes an empty file for a database that is not there yet.
+/// Makes an empty file for a database that is not there yet, and the folder where that alone is missing.
 pub(super) fn make(path: &Path) -> Result<()> {
-    match File::create_new(path) {
-        Ok(_) => hand_over(path, folder(path)),
-        // Another program was quicker, or it is there already.
-        Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
-        Err(source) => return Err(Error::Unwritable { path: path.display().to_string(), source }),
+    let folder = folder(path);
+    let made = || {
+        if !folder.exists() {
+            std::fs::create_dir(folder)?;
+            hand_over(folder, self::folder(folder));
+        }
+        File::create_new(path).map(|_| hand_over(path, folder))
+    };
+    match made() {
+        // Another program was quicker.
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => {
+            Err(Error::Unwritable { path: path.display().to_string(), source })
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn folder(path: &Path) -> &Path {
@@ -118,7 +127,7 @@ pub(super) async fn open(path: &Path, may_create: bool, purpose: Use) -> Result<
 }
 
 /// Frees the pages that a connection keeps in memory. They are read again when they are needed.
-pub(super) async fn rest(pool: &SqlitePool) -> Result<()> {
+pub(super) async fn shrink(pool: &SqlitePool) -> Result<()> {
     sqlx::query("pragma shrink_memory").execute(pool).await?;
     Ok(())
 }

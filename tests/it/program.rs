@@ -264,7 +264,7 @@ async fn a_database_that_cannot_be_made_is_said_before_and_when_it_is_needed() {
     let simulator = simulate(fleet(48)).await;
     let place = Place::new("demo");
     let mut nowhere = Database::sqlite();
-    nowhere.url = format!("sqlite:{}", place.path("no-such-folder/x.db").display());
+    nowhere.url = format!("sqlite:{}", place.path("no/such/folder/x.db").display());
     // The clock of this world is wrong, too, which `check` says first.
     for (command, status) in [("check", 1), ("sync", 4)] {
         let ended = run(place.against(simulator.url(), &nowhere, &[command])).await;
@@ -282,16 +282,17 @@ async fn what_root_makes_belongs_to_whom_the_folder_belongs() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let simulator = simulate(fleet(49)).await;
     let place = Place::new("demo");
-    let state = place.path("state");
+    let state = place.path("service");
     std::fs::create_dir(&state).expect("a folder");
     // Only root may give files away; to anyone else, all of it belongs anyway.
     let owner =
         if chown(&state, Some(65_534), Some(65_534)).is_ok() { 65_534 } else { state.metadata().expect("it").uid() };
     let mut database = Database::sqlite();
-    database.url = format!("sqlite:{}", state.join("x.db").display());
+    database.url = format!("sqlite:{}", state.join("state/x.db").display());
     for _ in 0..2 {
         assert_eq!(run(place.against(simulator.url(), &database, &["sync"])).await.status, Some(0));
-        let made: Vec<_> = std::fs::read_dir(&state).expect("a list").map(|file| file.expect("a file")).collect();
+        let made: Vec<_> =
+            std::fs::read_dir(state.join("state")).expect("a list").map(|file| file.expect("a file")).collect();
         assert!(made.len() >= 3, "{made:?}");
         for file in made {
             assert_eq!(file.metadata().expect("its owner").uid(), owner, "{file:?}");

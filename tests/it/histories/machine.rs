@@ -419,9 +419,9 @@ impl Upkeep for Watched {
         self.call("ping", |_| Box::pin(async move { upkeep.ping().await })).await
     }
 
-    async fn rest(&self) -> Result<()> {
+    async fn shrink(&self) -> Result<()> {
         let upkeep = self.upkeep.clone();
-        self.call("rest", |_| Box::pin(async move { upkeep.rest().await })).await
+        self.call("shrink", |_| Box::pin(async move { upkeep.shrink().await })).await
     }
 
     async fn refusals(&self, manager: &str) -> Result<Vec<Refusal>> {
