@@ -1,0 +1,80 @@
+-- How a job stands is looked up job by job, so that one job's answer does not cost that of all of them.
+-- A retry repaired a run when it was good and the run before it failed.
+-- What is counted of a job is one row of one value: as columns of a subquery, SQLite would count anew for each of them.
+drop view job_status;
+
+create view job_status as
+select s.job_uid, s.job_name, s.job_type, s.backup_server_name,
+  coalesce(lb.creation_time, lr.creation_time) as last_start_time, coalesce(lb.result, lr.result) as last_result,
+  coalesce(gb.end_time, gr.end_time) as last_good_end_time,
+  (max(0, cast(strftime('%s', substr((select as_of from report_clock), 1, 19)) as integer) - cast(strftime('%s', substr(coalesce(gb.end_time, gr.end_time), 1, 19)) as integer)
+       - (substr((select as_of from report_clock), 21, 6) < substr(coalesce(gb.end_time, gr.end_time), 21, 6)))) / 3600 as hours_since_good,
+  json_extract(r.value, '$[0]') as runs_7d,
+  (10000 * json_extract(r.value, '$[1]') / nullif(json_extract(r.value, '$[0]'), 0)) / 100.0 as success_pct_strict_7d,
+  (10000 * json_extract(r.value, '$[2]') / nullif(json_extract(r.value, '$[0]'), 0)) / 100.0 as success_pct_7d,
+  json_extract(r.value, '$[3]') as recovered_by_retry_7d,
+  json_extract(r.value, '$[4]') as runs_30d,
+  (10000 * json_extract(r.value, '$[5]') / nullif(json_extract(r.value, '$[4]'), 0)) / 100.0 as success_pct_strict_30d,
+  (10000 * json_extract(r.value, '$[6]') / nullif(json_extract(r.value, '$[4]'), 0)) / 100.0 as success_pct_30d,
+  json_extract(r.value, '$[7]') as recovered_by_retry_30d,
+  case when lb.uid is not null then max(0, cast(strftime('%s', substr(lb.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(lb.creation_time, 1, 19)) as integer)
+       - (substr(lb.end_time, 21, 6) < substr(lb.creation_time, 21, 6))) when lr.uid is not null then max(0, cast(strftime('%s', substr(lr.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(lr.creation_time, 1, 19)) as integer)
+       - (substr(lr.end_time, 21, 6) < substr(lr.creation_time, 21, 6))) end as last_duration_seconds,
+  (
+    select w.duration_seconds
+    from (
+      select e.duration_seconds, row_number() over (order by e.duration_seconds, e.uid) as place, count(*) over () as runs
+      from (
+        select x.uid, max(0, cast(strftime('%s', substr(x.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(x.creation_time, 1, 19)) as integer)
+          - (substr(x.end_time, 21, 6) < substr(x.creation_time, 21, 6))) as duration_seconds
+        from backup_job_sessions x
+        where x.job_uid = s.job_uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and x.creation_time >= (select strftime('%Y-%m-%dT%H:%M:%S', substr(as_of, 1, 19), '-30 days') || substr(as_of, 20) from report_clock)
+        union all
+        select x.uid, max(0, cast(strftime('%s', substr(x.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(x.creation_time, 1, 19)) as integer)
+          - (substr(x.end_time, 21, 6) < substr(x.creation_time, 21, 6))) as duration_seconds
+        from replica_job_sessions x
+        where x.job_uid = s.job_uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and x.creation_time >= (select strftime('%Y-%m-%dT%H:%M:%S', substr(as_of, 1, 19), '-30 days') || substr(as_of, 20) from report_clock)
+      ) e
+    ) w
+    where w.place = (w.runs + 1) / 2
+  ) as median_duration_seconds_30d,
+  s.schedule_enabled, s.source_missing_since
+from (
+  select j.uid as job_uid, j.name as job_name, j.job_type, b.name as backup_server_name, j.schedule_enabled, j.source_missing_since,
+    (select x.uid from backup_job_sessions x where x.job_uid = j.uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') order by x.creation_time desc, x.uid desc limit 1) as last_backup,
+    (select x.uid from replica_job_sessions x where x.job_uid = j.uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') order by x.creation_time desc, x.uid desc limit 1) as last_replica,
+    (select x.uid from backup_job_sessions x where x.job_uid = j.uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and x.result in ('Success', 'Warning') order by x.creation_time desc, x.uid desc limit 1) as good_backup,
+    (select x.uid from replica_job_sessions x where x.job_uid = j.uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and x.result in ('Success', 'Warning') order by x.creation_time desc, x.uid desc limit 1) as good_replica
+  from jobs j
+  left join backup_servers b on b.uid = j.backup_server_uid
+  where coalesce(j.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement')
+) s
+cross join json_each((
+  select json_array(json_array(
+    count(*) filter (where w.in_7d),
+    count(*) filter (where w.in_7d and w.result = 'Success'),
+    count(*) filter (where w.in_7d and w.result in ('Success', 'Warning')),
+    count(*) filter (where w.in_7d and w.result in ('Success', 'Warning') and w.is_retry and w.result_before = 'Failed'),
+    count(*) filter (where w.in_30d),
+    count(*) filter (where w.in_30d and w.result = 'Success'),
+    count(*) filter (where w.in_30d and w.result in ('Success', 'Warning')),
+    count(*) filter (where w.in_30d and w.result in ('Success', 'Warning') and w.is_retry and w.result_before = 'Failed')
+  ))
+  from (
+    select e.result, e.is_retry, e.creation_time >= (select strftime('%Y-%m-%dT%H:%M:%S', substr(as_of, 1, 19), '-7 days') || substr(as_of, 20) from report_clock) as in_7d, e.creation_time >= (select strftime('%Y-%m-%dT%H:%M:%S', substr(as_of, 1, 19), '-30 days') || substr(as_of, 20) from report_clock) as in_30d,
+      lag(e.result) over (order by e.creation_time, e.uid) as result_before
+    from (
+      select x.uid, x.result, x.is_retry, x.creation_time
+      from backup_job_sessions x
+      where x.job_uid = s.job_uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and x.creation_time >= (select strftime('%Y-%m-%dT%H:%M:%S', substr(as_of, 1, 19), '-32 days') || substr(as_of, 20) from report_clock)
+      union all
+      select x.uid, x.result, x.is_retry, x.creation_time
+      from replica_job_sessions x
+      where x.job_uid = s.job_uid and x.end_time is not null and x.state in ('Stopped') and coalesce(x.job_type, '') not in ('ImmediateBackupCopyWorker', 'AgentManagement') and x.creation_time >= (select strftime('%Y-%m-%dT%H:%M:%S', substr(as_of, 1, 19), '-32 days') || substr(as_of, 20) from report_clock)
+    ) e
+  ) w
+)) r
+left join backup_job_sessions lb on lb.uid = s.last_backup
+left join replica_job_sessions lr on lr.uid = s.last_replica
+left join backup_job_sessions gb on gb.uid = s.good_backup
+left join replica_job_sessions gr on gr.uid = s.good_replica;
