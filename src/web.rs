@@ -120,6 +120,19 @@ impl Web {
         self.site.get()
     }
 
+    /// Makes the morning page before anybody asks for it, where that takes longer than a visitor likes to wait. Does not
+    /// end.
+    pub async fn keep_ready(&self) {
+        loop {
+            tokio::time::sleep(self.renew(reports::SLOW).await).await;
+        }
+    }
+
+    /// Makes it once, and keeps it if that took so long. Returns the pause until the next time.
+    pub async fn renew(&self, slow: Duration) -> Duration {
+        reports::renew_overview(self, slow).await
+    }
+
     /// Where no account is asked for, a page of somebody else must not make the operator's browser read this under a name
     /// that leads here. An address is no such name.
     fn is_called_by_own_name(&self, headers: &HeaderMap) -> bool {

@@ -48,7 +48,7 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
         Arc::new(Daemon { store: store.clone(), upkeep, clock, client, health, metrics, cancel: cancel.clone() });
     let managers = settings.managers.len();
     tracing::info!(managers, database = settings.database.display, %listen, "running");
-    let notified = notify::start(page, cancel.clone());
+    let notified = notify::start(page.clone(), cancel.clone());
     let (sender, reloads) = mpsc::channel(1);
     let reloading = async {
         while hangups.recv().await.is_some() {
@@ -75,6 +75,7 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
     tokio::select! {
         ended = daemon::run(daemon.clone(), settings, reloads) => ended?,
         () = reloading => {}
+        () = page.keep_ready() => {}
     }
     drop(notified.join_all().await);
     store.close().await;

@@ -1,56 +1,102 @@
 //! What takes a while to make is made once for all who ask within some time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How many are kept, by their keys.
 const MOST: usize = 4;
 
-/// The newest things that were made, each under its key.
+/// The longer something takes to make, the longer it is kept: for so many times that while.
+const WORTH: u32 = 20;
+
+/// The newest things that were made, each under its key and up to its end.
 pub(super) struct Kept<K, T> {
     made: Mutex<Vec<(K, Instant, Arc<T>)>>,
-    lasts: Duration,
+    longest: Duration,
 }
 
 impl<K: PartialEq, T> Kept<K, T> {
-    pub(super) fn new(lasts: Duration) -> Self {
-        Self { made: Mutex::default(), lasts }
+    /// Keeps things for no longer than this.
+    pub(super) fn new(longest: Duration) -> Self {
+        Self { made: Mutex::default(), longest }
     }
 
     /// What is kept, or was made just now. Whoever comes while it is made waits for it.
     pub(super) async fn get<E>(&self, key: K, make: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         let mut made = self.made.lock().await;
-        made.retain(|(_, at, _)| at.elapsed() < self.lasts);
+        made.retain(|(_, end, _)| Instant::now() < *end);
         if let Some((_, _, found)) = made.iter().find(|(known, _, _)| *known == key) {
             return Ok(found.clone());
         }
+        let begun = Instant::now();
         let new = Arc::new(make().await?);
         made.truncate(MOST - 1);
-        made.insert(0, (key, Instant::now(), new.clone()));
+        made.insert(0, (key, Instant::now() + (WORTH * begun.elapsed()).min(self.longest), new.clone()));
         Ok(new)
+    }
+
+    /// Keeps what was made before anybody asked, for as long as that says.
+    pub(super) async fn put(&self, key: K, new: T, lasts: Duration) {
+        let mut made = self.made.lock().await;
+        made.retain(|(known, _, _)| *known != key);
+        made.truncate(MOST - 1);
+        made.insert(0, (key, Instant::now() + lasts, Arc::new(new)));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::{advance, sleep};
+
     use super::*;
 
-    #[tokio::test]
+    /// What is got when making it gives this after a second.
+    async fn got(kept: &Kept<&str, u8>, key: &'static str, made: Result<u8, &'static str>) -> Result<u8, &'static str> {
+        let make = async || {
+            sleep(Duration::from_secs(1)).await;
+            made
+        };
+        kept.get(key, make).await.map(|got| *got)
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_kept_is_not_made_again_and_failures_are_not_kept() {
         let kept = Kept::new(Duration::from_secs(600));
-        assert_eq!(kept.get("a", async || Err("no")).await, Err("no"));
+        assert_eq!(got(&kept, "a", Err("no")).await, Err("no"));
         for made in [1, 2] {
-            assert_eq!(kept.get("a", async || Ok::<_, &str>(made)).await.as_deref(), Ok(&1));
+            assert_eq!(got(&kept, "a", Ok(made)).await, Ok(1));
         }
         for key in ["b", "c", "d", "e"] {
-            assert_eq!(kept.get(key, async || Ok::<_, &str>(3)).await.as_deref(), Ok(&3));
+            assert_eq!(got(&kept, key, Ok(3)).await, Ok(3));
         }
-        assert_eq!(kept.get("a", async || Ok::<_, &str>(4)).await.as_deref(), Ok(&4));
-        let short = Kept::new(Duration::ZERO);
-        for made in [1, 2] {
-            assert_eq!(short.get("a", async || Ok::<_, &str>(made)).await.as_deref(), Ok(&made));
+        assert_eq!(got(&kept, "a", Ok(4)).await, Ok(4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_kept_for_twenty_times_as_long_as_it_took_up_to_a_limit() {
+        for (longest, lasts) in [(600, 20), (5, 5), (0, 0)] {
+            let kept = Kept::new(Duration::from_secs(longest));
+            assert_eq!(got(&kept, "a", Ok(1)).await, Ok(1));
+            if lasts > 0 {
+                advance(Duration::from_millis(1000 * lasts - 1)).await;
+                assert_eq!(got(&kept, "a", Ok(2)).await, Ok(1), "{longest}");
+            }
+            advance(Duration::from_millis(1)).await;
+            assert_eq!(got(&kept, "a", Ok(2)).await, Ok(2), "{longest}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_made_in_advance_takes_the_place_of_what_was_there() {
+        let kept = Kept::new(Duration::from_secs(600));
+        assert_eq!(got(&kept, "a", Ok(1)).await, Ok(1));
+        kept.put("a", 2, Duration::from_secs(100)).await;
+        advance(Duration::from_secs(99)).await;
+        assert_eq!(got(&kept, "a", Ok(3)).await, Ok(2));
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(got(&kept, "a", Ok(3)).await, Ok(3));
     }
 }

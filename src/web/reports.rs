@@ -1,6 +1,6 @@
 //! Reports as pages: the last 24 hours, one job, one machine.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, State};
@@ -12,12 +12,20 @@ use serde::Deserialize;
 use super::kept::Kept;
 use super::link::{self, Links};
 use super::page::{self, Failure, Page};
-use super::{Web, in_time};
+use super::{PAGE_PATIENCE, Web, in_time};
 use crate::report::form::clean;
 use crate::report::{self, About, Body, Report, Request, Subject};
+use crate::store::Look;
 
-/// Making it takes a while, and it says from when it is.
+/// Nobody is shown an older one that was made for somebody else. It says from when it is.
 const OVERVIEW_LASTS: Duration = Duration::from_secs(30);
+
+/// An overview that takes longer than this is made before anybody asks for it …
+pub(super) const SLOW: Duration = Duration::from_millis(250);
+/// … this often …
+const RENEWED: Duration = Duration::from_secs(300);
+/// … and for no more than one in so many seconds.
+const SHARE: u32 = 200;
 
 /// Overviews by their zones.
 pub(super) type Overviews = Kept<Tz, Report>;
@@ -58,18 +66,35 @@ pub(super) async fn last_24_hours(State(web): State<Web>, asked: Asked) -> Resul
     let zone = asked?.zone()?;
     let site = web.site().ok_or(Failure::Starting)?;
     let (report, jobs) = in_time(async {
-        let request = Request { name: "overview", time_zone: Some(zone.name()), ..Request::default() };
-        let asked = report::Asked::new(&request).map_err(|problems| Failure::Wrong(problems.to_string()))?;
         let look = site.looks.look().await?;
         let jobs = web.names.jobs(&look).await?;
-        let made = web.overviews.get(zone, async || asked.build(&look).await);
-        Ok((made.await?, jobs))
+        Ok((web.overviews.get(zone, async || overview(&look, zone).await).await?, jobs))
     })
     .await?;
     let links = Links::new(&jobs, zone);
     let form = zone_form("/last-24-hours", &[], zone);
     let page = Page::of_report(&report, &form, &|target| links.href(target));
     Ok(Page { place: "/last-24-hours", title: "Last 24 hours".to_owned(), ..page })
+}
+
+async fn overview(look: &Look, zone: Tz) -> Result<Report, Failure> {
+    let request = Request { name: "overview", time_zone: Some(zone.name()), ..Request::default() };
+    let asked = report::Asked::new(&request).map_err(|problems| Failure::Wrong(problems.to_string()))?;
+    Ok(asked.build(look).await?)
+}
+
+/// Makes the morning page, and keeps it until the next time where that is slow. Returns the pause until then.
+pub(super) async fn renew_overview(web: &Web, slow: Duration) -> Duration {
+    let Some(site) = web.site() else { return RENEWED };
+    let begun = Instant::now();
+    let made = in_time(async { overview(&site.looks.look().await?, Tz::UTC).await }).await;
+    let took = begun.elapsed();
+    let pause = RENEWED.max(SHARE * took);
+    // Whoever asks for it will be told what is wrong.
+    if let (true, Ok(report)) = (took >= slow, made) {
+        web.overviews.put(Tz::UTC, report, pause + PAGE_PATIENCE).await;
+    }
+    pause
 }
 
 /// One job, or one CDP policy.

@@ -40,6 +40,7 @@ struct Pages {
     client: Client,
     health: Arc<Health>,
     store: Arc<SqlStore>,
+    web: Web,
     _server: JoinSet<()>,
 }
 
@@ -72,8 +73,9 @@ impl Pages {
         // Nothing is encrypted here, but a client wants to be able to.
         drop(rustls::crypto::ring::default_provider().install_default());
         let mut server = JoinSet::new();
-        server.spawn(async move { axum::serve(listener, router(web)).await.expect("an end") });
-        Self { url, client: Client::new(), health, store, _server: server }
+        let router = router(web.clone());
+        server.spawn(async move { axum::serve(listener, router).await.expect("an end") });
+        Self { url, client: Client::new(), health, store, web, _server: server }
     }
 
     async fn ask(&self, method: Method, path: &str) -> Answer {
@@ -304,5 +306,32 @@ async fn the_last_24_hours_are_the_report_of_that_name() {
         assert_eq!(main(&page), main(&file));
         assert!(page.contains("href=\"/jobs/") && page.contains("href=\"/machines?"), "{page}");
         assert!(page.contains("time-zone=Europe%2FBerlin"), "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_last_24_hours_take_long_to_make_they_are_made_before_anybody_asks() {
+    let (_simulator, databases) = told().await;
+    for database in &databases {
+        let pages = Pages::of(database).await;
+        let as_of = |minutes| {
+            let moment = timestamp::format(start() + TimeDelta::minutes(minutes));
+            format!("update report_settings set as_of = '{moment}'")
+        };
+        let shown = async |minutes: i64| {
+            let text = (start() + TimeDelta::minutes(minutes)).format("%H:%M").to_string();
+            words(&pages.page("/last-24-hours").await).contains(&text)
+        };
+        // Not where it is done in no time.
+        assert!(pages.web.renew(Duration::MAX).await >= Duration::from_secs(300));
+        database.execute(&as_of(17)).await;
+        assert!(pages.web.renew(Duration::ZERO).await >= Duration::from_secs(300));
+        // What was made in advance stays, however late it has become.
+        database.execute(&as_of(38)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(shown(17).await && !shown(38).await);
+        database.execute(&as_of(51)).await;
+        assert!(pages.web.renew(Duration::ZERO).await >= Duration::from_secs(300));
+        assert!(shown(51).await && !shown(17).await);
     }
 }
