@@ -5,8 +5,9 @@
 //! growing pauses; a rejected logon never is, because accounts lock. And an answer is used whole or not at all: the
 //! caller decides by looking at the body, and what it rejects is asked for again.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,14 +91,24 @@ impl Default for Limits {
 }
 
 /// What the tries of one request have cost so far.
-#[derive(Default)]
 struct Tries {
+    /// How many there may be.
+    most: u32,
     failures: u32,
     /// Those of them that took a body of megabytes or of many seconds.
     costly: u32,
     /// Time in tries and in the pauses between them, but not in the queue behind other requests.
     spent: Duration,
 }
+
+impl Tries {
+    fn up_to(most: u32) -> Self {
+        Self { most, failures: 0, costly: 0, spent: Duration::ZERO }
+    }
+}
+
+/// Tries of what failed after all of them the last time, or is not worth more.
+const FEW_TRIES: u32 = 2;
 
 /// How often an answer may come too large or too slowly: another try is unlikely to be better, and costs as much.
 const COSTLY_TRIES: u32 = 2;
@@ -113,6 +124,9 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     is_pinned: bool,
     requests: AtomicU64,
+    /// The types of which the last query failed after all of its tries. Whatever is wrong with one of them, the others
+    /// must not wait for it in every pass.
+    given_up: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Answer {
@@ -164,6 +178,7 @@ impl Client {
             clock,
             is_pinned: !settings.certificate_sha256.is_empty(),
             requests: AtomicU64::new(0),
+            given_up: Mutex::default(),
         }
     }
 
@@ -198,7 +213,7 @@ impl Client {
     /// [`Error::NotEnterpriseManager`] where something else answers.
     pub async fn versions(&self) -> Result<Vec<String>, Error> {
         let url = self.base.clone();
-        let mut tries = Tries::default();
+        let mut tries = self.all_tries();
         loop {
             let answer = self.send(Method::GET, &url, &HeaderMap::new(), Bytes::new(), &mut tries).await;
             let failure = match answer {
@@ -217,12 +232,36 @@ impl Client {
         }
     }
 
-    /// Sends a query until `accept` takes its answer, or for as often as makes sense.
+    /// Sends a query until `accept` takes its answer, or for as often as makes sense: twice, where the last query of
+    /// that type made none.
     ///
     /// # Errors
     /// The last failure, once another try makes no sense.
     pub async fn query<T>(&self, query: &Query, accept: impl FnMut(&[u8]) -> Result<T, Rejection>) -> Result<T, Error> {
-        self.get(&query.url(&self.base), &query.to_string(), Tries::default(), accept).await
+        let tries = if self.given_up().contains(query.kind) { self.few_tries() } else { self.all_tries() };
+        let answer = self.get(&query.url(&self.base), &query.to_string(), tries, accept).await;
+        match &answer {
+            Ok(_) => drop(self.given_up().remove(query.kind)),
+            // Less of it may be had.
+            Err(Error::Exhausted { last: Failure::TooLarge(_), .. }) => {}
+            Err(Error::Exhausted { .. } | Error::NotEnterpriseManager { .. }) => {
+                self.given_up().insert(query.kind);
+            }
+            Err(_) => {}
+        }
+        answer
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_tries(&self) -> Tries {
+        Tries::up_to(self.limits.tries)
+    }
+
+    fn few_tries(&self) -> Tries {
+        Tries::up_to(self.limits.tries.min(FEW_TRIES))
     }
 
     /// Gets what stands at an address, which messages call `request`.
@@ -380,7 +419,7 @@ impl Client {
         // Between half and all of it, so that clients that failed together do not come back together.
         let pause = retry_after.unwrap_or_else(|| growing.mul_f64(0.5 + fastrand::f64() / 2.0));
         tries.spent += pause;
-        if tries.failures >= self.limits.tries || tries.costly >= COSTLY_TRIES || tries.spent >= self.limits.all_tries {
+        if tries.failures >= tries.most || tries.costly >= COSTLY_TRIES || tries.spent >= self.limits.all_tries {
             if let Failure::Foreign(what) = failure {
                 return Err(Error::NotEnterpriseManager { url: self.base.to_string(), what });
             }

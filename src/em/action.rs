@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use uuid::Uuid;
 
-use super::{Client, Error, Failure, Tries, document};
+use super::{Client, Error, Failure, document};
 
 /// What is done with a cloud failover plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Client {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         }
         let url = self.below(&action.path(plan));
-        let answer = match self.send(Method::POST, &url, &headers, body, &mut Tries::default()).await {
+        let answer = match self.send(Method::POST, &url, &headers, body, &mut self.all_tries()).await {
             Ok(answer) => answer,
             Err(failure @ (Failure::Connect(_) | Failure::Certificate { .. })) => {
                 return Ok(Sent::NotSent(failure.to_string()));
@@ -154,7 +154,7 @@ impl Client {
     pub async fn task(&self, id: &str) -> Result<Option<Task>, Error> {
         let url = self.below(&format!("tasks/{id}"));
         let request = format!("GET /api/tasks/{id}");
-        let mut tries = Tries::default();
+        let mut tries = self.all_tries();
         loop {
             let token = self.auth.token(self).await?;
             let mut retry_after = None;

@@ -12,7 +12,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use tokio::sync::Mutex;
 
-use super::{Client, Error, Failure, Tries, document};
+use super::{Client, Error, Failure, document};
 
 /// How often a logon may expire without one good answer in between.
 pub(super) const RENEWALS: u32 = 5;
@@ -117,7 +117,7 @@ impl Auth {
         url.set_query(Some("v=latest"));
         let mut headers = HeaderMap::new();
         headers.extend(self.basic.clone().map(|basic| (AUTHORIZATION, basic)));
-        let mut tries = Tries::default();
+        let mut tries = client.all_tries();
         loop {
             let mut retry_after = None;
             let failure = match client.send(Method::POST, &url, &headers, Bytes::new(), &mut tries).await {
@@ -158,7 +158,7 @@ impl Auth {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["logonSessions", &id]);
         }
-        let mut tries = Tries::default();
+        let mut tries = client.all_tries();
         let sent = tokio::time::timeout(LOG_OFF, client.send(Method::DELETE, &url, &headers, Bytes::new(), &mut tries));
         let outcome = match sent.await {
             Ok(Ok(answer)) if answer.status.is_success() || answer.status == StatusCode::UNAUTHORIZED => return,

@@ -2,11 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Client, Error, Tries, document};
+use super::{Client, Error, document};
 use crate::decode;
-
-/// How often it is asked before that is given up.
-const TRIES: u32 = 2;
 
 /// One collection from the backup servers, as `/systemSessions` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +41,6 @@ impl Client {
             document::collections(body).ok_or_else(|| decode::Error::Root(document::describe(body)).into())
         };
         // Nothing depends on it: it is not worth many tries.
-        let tries = Tries { failures: self.limits.tries.saturating_sub(TRIES), ..Tries::default() };
-        self.get(&url, "systemSessions", tries, accept).await
+        self.get(&url, "systemSessions", self.few_tries(), accept).await
     }
 }

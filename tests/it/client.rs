@@ -52,6 +52,27 @@ async fn a_logon_that_never_lasts_is_given_up_after_five_renewals() {
 }
 
 #[tokio::test]
+async fn a_type_that_never_answers_is_asked_for_less_until_it_does() {
+    let simulator = simulate(Options::frozen(start())).await;
+    let client = client(&simulator, Limits { tries: 5, ..limits() });
+    client.log_on().await.expect("a logon");
+    simulator.fail_next("type=RestoreSession", 5 + 2 + 1, Fault::ServerError);
+    let (failing, well) = (query("RestoreSession"), query("Job"));
+    let asked = async |query: &Query| {
+        let before = client.requests();
+        let answer = client.query(query, |_| Ok(())).await;
+        (client.requests() - before, answer.is_ok())
+    };
+    assert_eq!(asked(&failing).await, (5, false));
+    assert_eq!(asked(&failing).await, (2, false));
+    assert_eq!(asked(&well).await, (1, true));
+    // One more failure, and it answers.
+    assert_eq!(asked(&failing).await, (2, true));
+    simulator.fail_next("type=RestoreSession", 4, Fault::ServerError);
+    assert_eq!(asked(&failing).await, (5, true));
+}
+
+#[tokio::test]
 async fn answers_are_bounded_in_size_and_in_silence() {
     let simulator = simulate(Options::frozen(start())).await;
     let small = client(&simulator, Limits { body: 600, tries: 2, ..limits() });
