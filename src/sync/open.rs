@@ -29,11 +29,7 @@ pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
         return Ok(());
     }
     let mut returned = HashSet::new();
-    let mut scan = Scan::new(Field::Creation, Scope::Open, Window::since(DateTime::UNIX_EPOCH));
-    while let Some(step) = scan.next(reader).await? {
-        returned.extend(step.decoded.batch.uids());
-        reader.store(step.decoded).await?;
-    }
+    scan(reader, Scope::Open, Window::since(DateTime::UNIX_EPOCH), &mut returned).await?;
     reread(reader, &returned).await
 }
 
@@ -42,22 +38,35 @@ pub(super) async fn refresh(reader: &mut Reader<'_>) -> Result<(), Error> {
 pub(super) async fn narrow(reader: &mut Reader<'_>) -> Result<(), Error> {
     let since = floor_second(reader.context.client.now() - NARROW);
     let everything = Window::since(DateTime::UNIX_EPOCH);
+    let mut returned = HashSet::new();
     match reader.window(Field::Creation, &Scope::Lately(since), everything).await? {
         Page::Whole(decoded) => {
-            let returned = decoded.batch.uids().collect();
+            returned.extend(decoded.batch.uids());
             reader.store(*decoded).await?;
-            reread(reader, &returned).await
         }
         Page::Overflow { .. } => {
-            for field in [Field::Creation, Field::End] {
-                let mut scan = Scan::new(field, Scope::All, Window::since(since));
-                while let Some(step) = scan.next(reader).await? {
-                    reader.store(step.decoded).await?;
-                }
-            }
-            refresh(reader).await
+            scan(reader, Scope::All, Window::since(since), &mut returned).await?;
+            // What started in that time and has ended or is open has come by now.
+            let before = Window { from: DateTime::UNIX_EPOCH, to: Some(since) };
+            scan(reader, Scope::Lately(since), before, &mut returned).await?;
         }
     }
+    reread(reader, &returned).await
+}
+
+/// Stores the rows of a scope in a window of starts, and notes which they are.
+async fn scan(
+    reader: &mut Reader<'_>,
+    scope: Scope,
+    window: Window,
+    returned: &mut HashSet<Uuid>,
+) -> Result<(), Error> {
+    let mut scan = Scan::new(Field::Creation, scope, window);
+    while let Some(step) = scan.next(reader).await? {
+        returned.extend(step.decoded.batch.uids());
+        reader.store(step.decoded).await?;
+    }
+    Ok(())
 }
 
 /// Asks by UID for rows that are open here and did not just come.

@@ -335,6 +335,7 @@ impl<'a> Reader<'a> {
             |property, from| Filter::Compare(property, Op::GreaterOrEqual, Operand::Second(from + exclusive));
         let since = |from| since_in(property, from);
         let until = window.to.map(|to| Filter::Compare(property, Op::Less, Operand::Second(to)));
+        let begin = (window.from > DateTime::UNIX_EPOCH).then(|| since(window.from));
         let mut all = Vec::new();
         match scope {
             Scope::Uids(uids) => return Some(Filter::uids(self.kind.query.uid, uids)),
@@ -351,15 +352,13 @@ impl<'a> Reader<'a> {
                 let times = [Field::Creation, Field::End].map(|field| since_in(self.property(field), *from));
                 let states = self.kind.open.iter().map(|state| equal_state(state));
                 all.push(Filter::Any(times.into_iter().chain(states).collect()));
+                all.extend(begin);
             }
-            Scope::All | Scope::Open => {
-                if *scope == Scope::Open {
-                    all.push(Filter::states(self.kind.open));
-                }
-                if window.from > DateTime::UNIX_EPOCH {
-                    all.push(since(window.from));
-                }
+            Scope::Open => {
+                all.push(Filter::states(self.kind.open));
+                all.extend(begin);
             }
+            Scope::All => all.extend(begin),
         }
         all.extend(until);
         (!all.is_empty()).then_some(Filter::All(all))
@@ -426,7 +425,8 @@ fn check_inside(
             Scope::OpenOrSince(from) => time.is_none_or(|time| time >= *from) || is_open(),
             Scope::Lately(from) => {
                 let end = batch.time_at(common::END_TIME, row);
-                time.is_none_or(|time| time >= *from) || end.is_none_or(|end| end >= *from) || is_open()
+                let is_late = time.is_none_or(|time| time >= *from) || end.is_none_or(|end| end >= *from);
+                in_window && (is_late || is_open())
             }
             Scope::Servers(starts) => {
                 let mine = |start: &&Start| server == Some(start.server);

@@ -157,6 +157,34 @@ async fn narrow_passes_find_what_is_new_and_what_ends() {
 }
 
 #[tokio::test]
+async fn a_narrow_pass_reads_a_busy_hour_once() {
+    for database in both().await {
+        let mut world = World::empty(14);
+        let server = world.add_server("busy.example.org", None);
+        world.set_collection_secs(server, 0);
+        // All of them start and end within the hour; and two that started long before: one ends in it, one runs on.
+        for n in 0..600 {
+            let creation = start() - TimeDelta::minutes(55) + TimeDelta::seconds(5 * n);
+            world.add_session(Kind::BackupTaskSession, server, creation, TimeDelta::minutes(3));
+        }
+        let long_ago = start() - TimeDelta::hours(9);
+        let ended = world.add_session(Kind::BackupTaskSession, server, long_ago, TimeDelta::minutes(9 * 60 - 10));
+        let running = world.add_session(Kind::BackupTaskSession, server, long_ago, TimeDelta::hours(10));
+        let simulator = simulate(world).await;
+        let options = vemsync::sync::Options { page_size: 50, ..options() };
+        let summary = pass(&simulator, &database, &options, Mode::Narrow).await.expect("a pass");
+        assert!(summary.is_complete(), "{summary:#?}");
+        assert_eq!(database.number("select count(*) from backup_task_sessions").await, 602);
+        for uid in [ended, running] {
+            let one = format!("select count(*) from backup_task_sessions where uid = '{uid}'");
+            assert_eq!(database.number(&one).await, 1);
+        }
+        let tasks = summary.kinds.iter().find(|kind| kind.kind == "BackupTaskSession").expect("its type");
+        assert!((13..=22).contains(&tasks.reads), "{} reads of 12 pages", tasks.reads);
+    }
+}
+
+#[tokio::test]
 async fn a_narrow_pass_takes_what_began_in_the_second_that_it_begins_with() {
     for database in both().await {
         let simulator = simulate(fleet(13)).await;
