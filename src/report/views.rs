@@ -1,5 +1,5 @@
-//! The views of the contract: the only place in the program where their columns are listed. A test compares them with
-//! both databases.
+//! The views of the contract, and others that reports read: the only place in the program where their columns are
+//! listed. A test compares them with both databases.
 
 use crate::store::{Type, View};
 
@@ -282,6 +282,24 @@ pub const SYNC_FRESHNESS: View = View {
     ],
 };
 
+/// See `machine_sessions` in the data dictionary.
+pub const MACHINE_SESSIONS: View = View {
+    name: "machine_sessions",
+    columns: &[
+        ("kind", Text),
+        ("uid", Uid),
+        ("vm_display_name", Text),
+        ("backup_server_name", Text),
+        ("parent_name", Text),
+        ("creation_time", Time),
+        ("end_time", Time),
+        ("duration_seconds", Int),
+        ("state", Text),
+        ("result", Text),
+        ("message", Text),
+    ],
+};
+
 /// See `report_clock` in the data dictionary.
 pub const REPORT_CLOCK: View = View { name: "report_clock", columns: &[("as_of", Time)] };
 
@@ -302,5 +320,6 @@ pub const VIEWS: &[&View] = &[
     &DAILY_RESULTS,
     &AUDIT_MONTHLY,
     &SYNC_FRESHNESS,
+    &MACHINE_SESSIONS,
     &REPORT_CLOCK,
 ];

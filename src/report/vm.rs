@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveTime;
 
 use super::ask::{Ask, Rows, section, sentences, tone};
-use super::views::{RESTORE_AUDIT, SESSIONS, SIZE_GROWTH, VM_DAILY_STATUS, VM_PROTECTION};
+use super::views::{MACHINE_SESSIONS, RESTORE_AUDIT, SIZE_GROWTH, VM_DAILY_STATUS, VM_PROTECTION};
 use super::{Body, Chart, HeatRow, Line, Section, Unit};
 use crate::store::{Cell, Error};
 
@@ -89,9 +89,9 @@ async fn tasks(ask: &Ask<'_>) -> Result<Section, Error> {
         "uid",
     ];
     let filters = ask.period.within("creation_time");
-    let rows = ask.rows_of_names(&SESSIONS, &columns, "object_name", &filters, "creation_time desc, uid").await?;
-    let tasks = rows.only(|row| row.text("kind").ends_with("TaskSession"));
-    let (table, rest) = tasks.table_of_sessions(MOST, "No job tried it.");
+    let order = "creation_time desc, uid";
+    let rows = ask.rows_of_names(&MACHINE_SESSIONS, &columns, "vm_display_name", &filters, order).await?;
+    let (table, rest) = rows.table_of_sessions(MOST, "No job tried it.");
     Ok(section("tasks", "Last sessions", rest, Body::Table(table)))
 }
 

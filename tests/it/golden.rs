@@ -72,7 +72,7 @@ fn render(story: &Story, cell: &Cell) -> String {
 
 #[tokio::test]
 async fn golden_sessions() {
-    check(week::story(), week::NOW, sessions::EXPECTED).await;
+    check(week::story(), week::NOW, &[sessions::EXPECTED, &[sessions::of_machines()]].concat()).await;
 }
 
 #[tokio::test]
@@ -97,7 +97,8 @@ async fn golden_months() {
 
 #[test]
 fn golden_answers_are_given_for_every_view() {
-    let known = [sessions::EXPECTED, jobs::EXPECTED, machines::EXPECTED, audit::EXPECTED].concat();
+    let known =
+        [sessions::EXPECTED, &[sessions::of_machines()], jobs::EXPECTED, machines::EXPECTED, audit::EXPECTED].concat();
     for view in VIEWS {
         assert_eq!(known.iter().filter(|(other, _)| other.name == view.name).count(), 1, "{}", view.name);
     }

@@ -1,10 +1,21 @@
 //! Every session of the week, whatever its type.
 
-use vemsync::report::views::SESSIONS;
+use vemsync::report::views::{MACHINE_SESSIONS, SESSIONS};
 
 use super::Expected;
 
 pub const EXPECTED: &[Expected] = &[(&SESSIONS, ROWS)];
+
+/// The columns of `machine_sessions`, as they stand in those of `sessions`.
+const OF_MACHINES: [usize; 11] = [0, 1, 7, 4, 6, 8, 9, 10, 12, 13, 14];
+
+/// The same again, of machines only: a task without a server is no machine's.
+pub fn of_machines() -> Expected {
+    let cells = |line: &str| line.split('|').map(str::trim).map(str::to_owned).collect::<Vec<_>>();
+    let rows = ROWS.lines().map(cells).filter(|row| row[0].ends_with("TaskSession") && row[3] != "-");
+    let lines: Vec<String> = rows.map(|row| OF_MACHINES.map(|at| row[at].clone()).join("|")).collect();
+    (&MACHINE_SESSIONS, lines.join("\n").leak())
+}
 
 // A session of the renamed job has the name of its time, a task that of today. What says that it has ended, and not
 // when, runs (f6); so does what says Success (p6/db 3). No hour is lost or won by clocks that are set (f4, x2).

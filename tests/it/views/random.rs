@@ -352,6 +352,10 @@ async fn no_world_gives_a_rate_above_100_or_a_negative_duration_and_both_databas
         for (database, store) in databases.iter().zip(&stores) {
             fill(database, &random).await;
             read.push(answers(seed, store).await);
+            let of_machines = "select count(*) from sessions where kind like '%TaskSession' and backup_server_uid is not null\n\
+                and length(object_name) <= 500";
+            let by_machine = database.number("select count(*) from machine_sessions").await;
+            assert_eq!(by_machine, database.number(of_machines).await, "world {seed}");
         }
         for (n, view) in VIEWS.iter().enumerate() {
             let (sqlite, postgres) = (&read[0][n], &read[1][n]);

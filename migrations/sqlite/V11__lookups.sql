@@ -1,5 +1,6 @@
--- How a job stands is looked up job by job, so that one job's answer does not cost that of all of them.
--- A retry repaired a run when it was good and the run before it failed.
+-- Lookups of one job or one machine, which must not cost what all of them cost.
+
+-- How a job stands is looked up job by job. A retry repaired a run when it was good and the run before it failed.
 -- What is counted of a job is one row of one value: as columns of a subquery, SQLite would count anew for each of them.
 drop view job_status;
 
@@ -78,3 +79,61 @@ left join backup_job_sessions lb on lb.uid = s.last_backup
 left join replica_job_sessions lr on lr.uid = s.last_replica
 left join backup_job_sessions gb on gb.uid = s.good_backup
 left join replica_job_sessions gr on gr.uid = s.good_replica;
+
+-- A machine's sessions, of all times at once: those that ended have an index by machine, those that run are few.
+create view machine_sessions as
+select 'BackupTaskSession' as kind, s.uid, s.vm_display_name, b.name as backup_server_name, p.name as parent_name, s.creation_time, s.end_time,
+  case when s.end_time is not null and s.state in ('Completed') then max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
+       - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
+  s.state, s.result, s.reason as message
+from (
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.job_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+  union all
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.job_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+  union all
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.job_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from backup_task_sessions x where (x.end_time is null or x.state not in ('Completed')) and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+) s
+left join backup_servers b on b.uid = s.backup_server_uid
+left join jobs p on p.uid = s.job_uid
+union all
+select 'ReplicaTaskSession' as kind, s.uid, s.vm_display_name, b.name as backup_server_name, p.name as parent_name, s.creation_time, s.end_time,
+  case when s.end_time is not null and s.state in ('Completed') then max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
+       - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
+  s.state, s.result, s.reason as message
+from (
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.job_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+  union all
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.job_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+  union all
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.job_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from replica_task_sessions x where (x.end_time is null or x.state not in ('Completed')) and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+) s
+left join backup_servers b on b.uid = s.backup_server_uid
+left join jobs p on p.uid = s.job_uid
+union all
+select 'CdpReplicaTaskSession' as kind, s.uid, s.vm_display_name, b.name as backup_server_name, p.name as parent_name, s.creation_time, s.end_time,
+  case when s.end_time is not null and s.state in ('Completed') then max(0, cast(strftime('%s', substr(s.end_time, 1, 19)) as integer) - cast(strftime('%s', substr(s.creation_time, 1, 19)) as integer)
+       - (substr(s.end_time, 21, 6) < substr(s.creation_time, 21, 6))) end as duration_seconds,
+  s.state, s.result, s.reason as message
+from (
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.policy_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+  union all
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.policy_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+  union all
+  select x.uid, x.vm_display_name, x.backup_server_uid, x.policy_uid, x.creation_time, x.end_time, x.state, x.result, x.reason from cdp_replica_task_sessions x where (x.end_time is null or x.state not in ('Completed')) and x.backup_server_uid is not null and length(x.vm_display_name) <= 500
+) s
+left join backup_servers b on b.uid = s.backup_server_uid
+left join cdp_policies p on p.uid = s.policy_uid;
+
+insert into schema_comments (table_name, column_name, computed_type, description) values
+  ('machine_sessions', null, null, 'Task sessions of machines, looked up by the machine''s name; see `sessions` for those of a time'),
+  ('machine_sessions', 'kind', 'TEXT', 'The API''s query type'),
+  ('machine_sessions', 'uid', null, 'The session'),
+  ('machine_sessions', 'vm_display_name', null, 'Name of the machine'),
+  ('machine_sessions', 'backup_server_name', null, 'The backup server''s name'),
+  ('machine_sessions', 'parent_name', null, 'Name of the job or policy'),
+  ('machine_sessions', 'creation_time', null, 'When it started'),
+  ('machine_sessions', 'end_time', null, 'When it ended'),
+  ('machine_sessions', 'duration_seconds', 'INTEGER', 'Its length; null while it runs'),
+  ('machine_sessions', 'state', null, 'State, as the API spells it'),
+  ('machine_sessions', 'result', null, 'Result, as the API spells it'),
+  ('machine_sessions', 'message', null, 'What it says');
