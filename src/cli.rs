@@ -33,6 +33,7 @@ pub mod simulate;
 mod status;
 mod sync;
 mod terminal;
+mod variables;
 pub mod verify;
 mod work;
 

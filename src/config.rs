@@ -88,6 +88,8 @@ pub enum Backfill {
 pub struct HttpSettings {
     /// The address that the daemon listens on.
     pub listen: SocketAddr,
+    /// Where that was set.
+    pub listen_place: Place,
     /// Whether something in front of it sees to who comes.
     pub is_public: bool,
     /// `user:password`, asked of whoever wants to see more than whether the daemon is alive and ready.
@@ -342,8 +344,9 @@ fn http(layers: &mut Layers<'_>, need: Need) -> HttpSettings {
             "protect it with basic_auth_file in [http], or set public = true there if something in front of it does";
         layers.problems.add(place, what, mend);
     }
-    let listen = listen.map_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 9399)), |(listen, _)| listen);
-    HttpSettings { listen, is_public, basic_auth }
+    let usual = || (SocketAddr::from((Ipv4Addr::LOCALHOST, 9399)), Place::Flag("--listen"));
+    let (listen, listen_place) = listen.unwrap_or_else(usual);
+    HttpSettings { listen, listen_place, is_public, basic_auth }
 }
 
 fn log(layers: &mut Layers<'_>) -> LogSettings {

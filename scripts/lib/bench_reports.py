@@ -23,9 +23,12 @@ QUESTIONS = [
     ("job_runs", "7 days", "start_time >= {t7}"),
     ("job_runs", "one job, 30 days", "job_name = 'Job 17' and start_time >= {t30}"),
     ("job_status", "all jobs", ""),
+    ("job_status", "one job", "job_name = 'Job 17'"),
     ("job_daily_results", "14 days", "day >= {d14}"),
     ("job_daily_results", "30 days", "day >= {d30}"),
     ("vm_protection", "all machines", ""),
+    ("vm_protection", "one machine", "vm_display_name = 'app-server-117'"),
+    ("machine_sessions", "one machine, 90 days", "vm_display_name = 'app-server-117' and creation_time >= {t90}"),
     ("vm_daily_status", "one machine", "vm_display_name = 'app-server-117'"),
     ("vm_daily_status", "7 days", "day >= {d7}"),
     ("failures", "24 hours", "end_time >= {t1}"),
@@ -57,7 +60,7 @@ def main(url, tasks):
 
 def moments():
     found = {"month": "'2026-10-01'"}
-    for days in (1, 2, 7, 14, 30):
+    for days in (1, 2, 7, 14, 30, 90):
         found[f"t{days}"] = "'" + text(NOW - timedelta(days=days)) + "'"
         found[f"d{days}"] = "'" + (NOW - timedelta(days=days)).strftime("%Y-%m-%d") + "'"
     return found

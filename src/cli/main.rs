@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     Cli, Command, Exit, check, complain, completions, copy, demo, failover, grant, health, init, man, migrate, print,
-    rejects, report, run, schema, simulate, status, sync, verify, work,
+    rejects, report, run, schema, simulate, status, sync, variables, verify, work,
 };
 use crate::config::{self, Need, Problems, Settings, Surroundings};
 use crate::{escape, store, sync as pass, telemetry};
@@ -51,6 +51,9 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let load = |overrides: &config::Overrides, need| -> anyhow::Result<Settings> {
         let settings = config::load(need, overrides, &surroundings)?;
         telemetry::init(&settings.log)?;
+        for said in variables::unknown(std::env::vars_os().map(|(name, _)| name)) {
+            tracing::warn!("{said}");
+        }
         Ok(settings)
     };
     match &cli.command {

@@ -1,30 +1,12 @@
 //! `vemsync man`: the manual page, one for the whole program, from the same definitions as `--help`.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use super::Cli;
-
-/// What the environment holds beside what flags name as `[env: …]` in their help.
-const VARIABLES: &[(&str, &str)] = &[
-    (
-        "CREDENTIALS_DIRECTORY",
-        "set by systemd: where password files that are named without a folder are looked for first",
-    ),
-    ("NO_COLOR", "no colours"),
-    ("RUST_LOG", "what is logged, finer than --verbose: a filter such as info,vemsync=debug"),
-    ("VEMSYNC_BASIC_AUTH_FILE", "as basic_auth_file in the section http of the settings file"),
-    ("VEMSYNC_FAILOVER_ENABLED", "as enabled in the section failover of the settings file"),
-    ("VEMSYNC_FAILOVER_PASSWORD_FILE", "as password_file in the section enterprise_manager.failover"),
-    ("VEMSYNC_FAILOVER_USERNAME", "as username in the section enterprise_manager.failover"),
-    ("VEMSYNC_KEEP", "as keep in the section retention of the settings file"),
-    ("VEMSYNC_PASSWORD", "the password itself, in place of --password-file"),
-    ("VEMSYNC_PUBLIC", "as public in the section http of the settings file"),
-];
+use super::{Cli, variables};
 
 const FILES: &[(&str, &str)] = &[
     ("./vemsync.toml", "the settings, unless --config names another file; vemsync init writes it"),
@@ -73,9 +55,7 @@ pub fn write(out: &mut dyn Write) -> io::Result<()> {
         verbatim(&mut page, text);
     }
     page.control("SH", ["ENVIRONMENT"]);
-    let mut variables: BTreeMap<String, String> = named_by_flags(&command);
-    variables.extend(VARIABLES.iter().map(|(name, meaning)| ((*name).to_owned(), (*meaning).to_owned())));
-    for (name, meaning) in variables {
+    for (name, meaning) in variables::all(&command) {
         item(&mut page, [bold(name)], &meaning);
     }
     page.control("SH", ["FILES"]);
@@ -126,23 +106,6 @@ fn verbatim(page: &mut Roff, text: &str) {
 
 fn item(page: &mut Roff, term: impl Into<Vec<Inline>>, meaning: &str) {
     page.control("TP", []).text(term).text([roman(meaning)]);
-}
-
-/// The variables in the help of flags, and which flag each stands for.
-fn named_by_flags(command: &Command) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for arg in command.get_subcommands().chain([command]).flat_map(Command::get_arguments) {
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let Some((_, from)) = help.split_once("[env: ") else { continue };
-        let text = from.split_once(']').map_or(from, |(text, _)| text);
-        let is_name = |word: &&str| {
-            word.contains('_') && word.chars().all(|c| c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit())
-        };
-        for name in text.split([' ', ',', '\n']).filter(is_name) {
-            found.insert(name.to_owned(), format!("as --{}", arg.get_long().unwrap_or_default()));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, work};
-use crate::config::{ManagerSettings, Place, Problem, Problems, Settings};
+use crate::config::{ManagerSettings, Problem, Problems, Settings};
 use crate::daemon::{self, Daemon};
 use crate::em::{Client, Limits};
 use crate::health::Health;
@@ -26,7 +26,8 @@ pub(super) async fn run(settings: &Settings, reload: impl Fn() -> Result<Setting
     let page = Web::new(settings.http.basic_auth.clone(), settings.http.is_public);
     let (listen, _served) = web::serve(listen, page.clone(), cancel.clone()).await.map_err(|error| {
         let what = format!("cannot listen on {listen}: {error}");
-        Problems::from(Problem::new(Place::Flag("--listen"), what, "choose another address, or stop what uses it"))
+        let place = settings.http.listen_place.clone();
+        Problems::from(Problem::new(place, what, "choose another address, or stop what uses it"))
     })?;
     let url = settings.database.url.expose_secret();
     let database = Arc::new(SqlStore::connect(url, Schema::Migrate).await?);

@@ -89,12 +89,15 @@ pub(super) async fn renew_overview(web: &Web, slow: Duration) -> Duration {
     let begun = Instant::now();
     let made = in_time(async { overview(&site.looks.look().await?, Tz::UTC).await }).await;
     let took = begun.elapsed();
-    let pause = RENEWED.max(SHARE * took);
-    // Whoever asks for it will be told what is wrong.
-    if let (true, Ok(report)) = (took >= slow, made) {
-        web.overviews.put(Tz::UTC, report, pause + PAGE_PATIENCE).await;
+    match made {
+        Ok(report) if took >= slow => {
+            let pause = RENEWED.max(SHARE * took);
+            web.overviews.put(Tz::UTC, report, pause + PAGE_PATIENCE).await;
+            pause
+        }
+        // Whoever asks for it will be told what is wrong.
+        _ => RENEWED,
     }
-    pause
 }
 
 /// One job, or one CDP policy.

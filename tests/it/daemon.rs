@@ -324,8 +324,10 @@ async fn what_is_wrong_with_a_start_is_one_line_and_nothing_is_started() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = taken.local_addr().expect("an address").to_string();
     let manager = ("berlin".to_owned(), "https://em.example:9398");
-    let cases: [(&str, &[&str], &str); 6] = [
-        ("", &["--listen", &taken], "cannot listen on"),
+    let listen = format!("[http]\nlisten = \"{taken}\"\n");
+    let cases: [(&str, &[&str], &str); 7] = [
+        ("", &["--listen", &taken], "--listen: cannot listen on"),
+        (&listen, &[], "vemsync.toml:2: cannot listen on"),
         ("", &["--listen", "0.0.0.0:0"], "can be reached from other machines"),
         ("[http]\nbasic_auth_file = \"absent\"\n", &[], "cannot be read"),
         ("[sync]\nintervall = \"1s\"\n", &[], "did you mean interval"),

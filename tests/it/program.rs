@@ -260,6 +260,18 @@ async fn rejected_records_can_be_listed_shown_and_replayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_misspelt_variable_is_told_and_stops_nothing() {
+    let simulator = simulate(fleet(50)).await;
+    let place = Place::new("demo");
+    let mut command = place.against(simulator.url(), &Database::sqlite(), &["sync"]);
+    command.env("VEMSYNC_PAGESIZE", "50").env("VEMSYNC_INTERVAL", "50s");
+    let ended = run(command).await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let told: Vec<&str> = ended.err.lines().filter(|line| line.contains("VEMSYNC_")).collect();
+    assert!(matches!(told[..], [line] if line.ends_with("did you mean VEMSYNC_PAGE_SIZE?")), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_cannot_be_made_is_said_before_and_when_it_is_needed() {
     let simulator = simulate(fleet(48)).await;
     let place = Place::new("demo");
