@@ -111,3 +111,119 @@ comment on column machine_sessions.duration_seconds is 'Its length; null while i
 comment on column machine_sessions.state is 'State, as the API spells it';
 comment on column machine_sessions.result is 'Result, as the API spells it';
 comment on column machine_sessions.message is 'What it says';
+
+-- As vm_protection, which first finds out who all the machines are: here it is known.
+create view machine_protection as
+select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'backup'::text as protection, f.family_name as job_name,
+  a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
+  (case when (select as_of from report_clock) < a.last_good_end_time then 0 else floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time))::bigint end) / 3600 as hours_since_good,
+  coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
+  coalesce(a.last_good_end_time >= c.as_of - coalesce(o.rpo_hours, e.rpo_hours, 24) * interval '1 hour', false) as within_rpo,
+  case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '-infinity')) end as consecutive_failures,
+  case when a.bad_result = 'Failed' then a.bad_reason when a.bad_result is not null then (select x.reason from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' order by x.end_time desc, x.creation_time desc limit 1) end as last_failure_reason
+from (
+  select m.vm_display_name, m.backup_server_uid, g.end_time as last_good_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.end_time else x.end_time end as last_attempt_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.result else x.result end as last_attempt_result,
+    case when x.end_time is null or g.end_time >= x.end_time then g.parent_uid else x.parent_uid end as parent_uid,
+    x.result as bad_result, x.reason as bad_reason
+  from (
+    select t.vm_display_name, t.backup_server_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+    union
+    select t.vm_display_name, t.backup_server_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+  ) m
+  left join lateral (
+    select t.end_time, t.result, t.job_uid as parent_uid from backup_task_sessions t
+    where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1
+  ) g on true
+  left join lateral (
+    select t.end_time, t.result, t.reason, t.job_uid as parent_uid from backup_task_sessions t
+    where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1
+  ) x on true
+) a
+cross join report_clock c
+left join report_settings e on e.job_uid = '00000000-0000-0000-0000-000000000000'
+left join backup_servers b on b.uid = a.backup_server_uid
+left join job_families f on f.job_uid = a.parent_uid
+left join report_settings o on o.job_uid = f.family_uid
+union all
+select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'replica'::text as protection, f.family_name as job_name,
+  a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
+  (case when (select as_of from report_clock) < a.last_good_end_time then 0 else floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time))::bigint end) / 3600 as hours_since_good,
+  coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
+  coalesce(a.last_good_end_time >= c.as_of - coalesce(o.rpo_hours, e.rpo_hours, 24) * interval '1 hour', false) as within_rpo,
+  case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '-infinity')) end as consecutive_failures,
+  case when a.bad_result = 'Failed' then a.bad_reason when a.bad_result is not null then (select x.reason from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' order by x.end_time desc, x.creation_time desc limit 1) end as last_failure_reason
+from (
+  select m.vm_display_name, m.backup_server_uid, g.end_time as last_good_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.end_time else x.end_time end as last_attempt_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.result else x.result end as last_attempt_result,
+    case when x.end_time is null or g.end_time >= x.end_time then g.parent_uid else x.parent_uid end as parent_uid,
+    x.result as bad_result, x.reason as bad_reason
+  from (
+    select t.vm_display_name, t.backup_server_uid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+    union
+    select t.vm_display_name, t.backup_server_uid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+  ) m
+  left join lateral (
+    select t.end_time, t.result, t.job_uid as parent_uid from replica_task_sessions t
+    where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1
+  ) g on true
+  left join lateral (
+    select t.end_time, t.result, t.reason, t.job_uid as parent_uid from replica_task_sessions t
+    where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1
+  ) x on true
+) a
+cross join report_clock c
+left join report_settings e on e.job_uid = '00000000-0000-0000-0000-000000000000'
+left join backup_servers b on b.uid = a.backup_server_uid
+left join job_families f on f.job_uid = a.parent_uid
+left join report_settings o on o.job_uid = f.family_uid
+union all
+select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'cdp'::text as protection, f.name as job_name,
+  a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
+  (case when (select as_of from report_clock) < a.last_good_end_time then 0 else floor(extract(epoch from (select as_of from report_clock) - a.last_good_end_time))::bigint end) / 3600 as hours_since_good,
+  coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
+  coalesce(a.last_good_end_time >= c.as_of - coalesce(o.rpo_hours, e.rpo_hours, 24) * interval '1 hour', false) as within_rpo,
+  case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '-infinity')) end as consecutive_failures,
+  case when a.bad_result = 'Failed' then a.bad_reason when a.bad_result is not null then (select x.reason from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' order by x.end_time desc, x.creation_time desc limit 1) end as last_failure_reason
+from (
+  select m.vm_display_name, m.backup_server_uid, g.end_time as last_good_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.end_time else x.end_time end as last_attempt_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.result else x.result end as last_attempt_result,
+    case when x.end_time is null or g.end_time >= x.end_time then g.parent_uid else x.parent_uid end as parent_uid,
+    x.result as bad_result, x.reason as bad_reason
+  from (
+    select t.vm_display_name, t.backup_server_uid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+    union
+    select t.vm_display_name, t.backup_server_uid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+  ) m
+  left join lateral (
+    select t.end_time, t.result, t.policy_uid as parent_uid from cdp_replica_task_sessions t
+    where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1
+  ) g on true
+  left join lateral (
+    select t.end_time, t.result, t.reason, t.policy_uid as parent_uid from cdp_replica_task_sessions t
+    where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1
+  ) x on true
+) a
+cross join report_clock c
+left join report_settings e on e.job_uid = '00000000-0000-0000-0000-000000000000'
+left join backup_servers b on b.uid = a.backup_server_uid
+left join cdp_policies f on f.uid = a.parent_uid
+left join report_settings o on o.job_uid = f.uid;
+
+comment on view machine_protection is 'As `vm_protection`, looked up by the machine''s name';
+comment on column machine_protection.backup_server_uid is 'The backup server';
+comment on column machine_protection.backup_server_name is 'The backup server''s name';
+comment on column machine_protection.vm_display_name is 'Name of the machine';
+comment on column machine_protection.protection is 'backup, replica or cdp';
+comment on column machine_protection.job_name is 'The job or CDP policy of the last attempt';
+comment on column machine_protection.last_attempt_end_time is 'When the last attempt ended';
+comment on column machine_protection.last_attempt_result is 'How it ended';
+comment on column machine_protection.last_good_end_time is 'When the last attempt with Success or Warning ended';
+comment on column machine_protection.hours_since_good is 'Whole hours since then';
+comment on column machine_protection.rpo_hours is 'How old it may be, from report_settings';
+comment on column machine_protection.within_rpo is 'Whether it is no older than that';
+comment on column machine_protection.consecutive_failures is 'Attempts that failed since then';
+comment on column machine_protection.last_failure_reason is 'The reason of the last attempt that failed';

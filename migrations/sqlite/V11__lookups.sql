@@ -137,3 +137,127 @@ insert into schema_comments (table_name, column_name, computed_type, description
   ('machine_sessions', 'state', null, 'State, as the API spells it'),
   ('machine_sessions', 'result', null, 'Result, as the API spells it'),
   ('machine_sessions', 'message', null, 'What it says');
+
+-- As vm_protection, which first finds out who all the machines are: here it is known.
+-- Conditions on the name reach both indexes through `distinct`, which they do not through `union`.
+create view machine_protection as
+select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'backup' as protection, f.family_name as job_name,
+  a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
+  (max(0, cast(strftime('%s', substr((select as_of from report_clock), 1, 19)) as integer) - cast(strftime('%s', substr(a.last_good_end_time, 1, 19)) as integer)
+       - (substr((select as_of from report_clock), 21, 6) < substr(a.last_good_end_time, 21, 6)))) / 3600 as hours_since_good,
+  coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
+  coalesce(a.last_good_end_time >= strftime('%Y-%m-%dT%H:%M:%S', substr(c.as_of, 1, 19), '-' || coalesce(o.rpo_hours, e.rpo_hours, 24) || ' hours') || substr(c.as_of, 20), 0) as within_rpo,
+  case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '')) end as consecutive_failures,
+  case when a.bad_result = 'Failed' then a.bad_reason when a.bad_result is not null then (select x.reason from backup_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' order by x.end_time desc, x.creation_time desc limit 1) end as last_failure_reason
+from (
+  select m.vm_display_name, m.backup_server_uid, g.end_time as last_good_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.end_time else x.end_time end as last_attempt_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.result else x.result end as last_attempt_result,
+    case when x.end_time is null or g.end_time >= x.end_time then g.job_uid else x.job_uid end as parent_uid,
+    x.result as bad_result, x.reason as bad_reason
+  from (
+    select m.vm_display_name, m.backup_server_uid,
+      (select t.rowid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1) as good_id,
+      (select t.rowid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1) as bad_id
+    from (
+      select distinct u.vm_display_name, u.backup_server_uid from (
+        select t.vm_display_name, t.backup_server_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+        union all
+        select t.vm_display_name, t.backup_server_uid from backup_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      ) u
+    ) m
+  ) m
+  left join backup_task_sessions g on g.rowid = m.good_id
+  left join backup_task_sessions x on x.rowid = m.bad_id
+) a
+cross join report_clock c
+left join report_settings e on e.job_uid = '00000000-0000-0000-0000-000000000000'
+left join backup_servers b on b.uid = a.backup_server_uid
+left join job_families f on f.job_uid = a.parent_uid
+left join report_settings o on o.job_uid = f.family_uid
+union all
+select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'replica' as protection, f.family_name as job_name,
+  a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
+  (max(0, cast(strftime('%s', substr((select as_of from report_clock), 1, 19)) as integer) - cast(strftime('%s', substr(a.last_good_end_time, 1, 19)) as integer)
+       - (substr((select as_of from report_clock), 21, 6) < substr(a.last_good_end_time, 21, 6)))) / 3600 as hours_since_good,
+  coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
+  coalesce(a.last_good_end_time >= strftime('%Y-%m-%dT%H:%M:%S', substr(c.as_of, 1, 19), '-' || coalesce(o.rpo_hours, e.rpo_hours, 24) || ' hours') || substr(c.as_of, 20), 0) as within_rpo,
+  case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '')) end as consecutive_failures,
+  case when a.bad_result = 'Failed' then a.bad_reason when a.bad_result is not null then (select x.reason from replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' order by x.end_time desc, x.creation_time desc limit 1) end as last_failure_reason
+from (
+  select m.vm_display_name, m.backup_server_uid, g.end_time as last_good_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.end_time else x.end_time end as last_attempt_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.result else x.result end as last_attempt_result,
+    case when x.end_time is null or g.end_time >= x.end_time then g.job_uid else x.job_uid end as parent_uid,
+    x.result as bad_result, x.reason as bad_reason
+  from (
+    select m.vm_display_name, m.backup_server_uid,
+      (select t.rowid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1) as good_id,
+      (select t.rowid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1) as bad_id
+    from (
+      select distinct u.vm_display_name, u.backup_server_uid from (
+        select t.vm_display_name, t.backup_server_uid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+        union all
+        select t.vm_display_name, t.backup_server_uid from replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      ) u
+    ) m
+  ) m
+  left join replica_task_sessions g on g.rowid = m.good_id
+  left join replica_task_sessions x on x.rowid = m.bad_id
+) a
+cross join report_clock c
+left join report_settings e on e.job_uid = '00000000-0000-0000-0000-000000000000'
+left join backup_servers b on b.uid = a.backup_server_uid
+left join job_families f on f.job_uid = a.parent_uid
+left join report_settings o on o.job_uid = f.family_uid
+union all
+select a.backup_server_uid, b.name as backup_server_name, a.vm_display_name, 'cdp' as protection, f.name as job_name,
+  a.last_attempt_end_time, a.last_attempt_result, a.last_good_end_time,
+  (max(0, cast(strftime('%s', substr((select as_of from report_clock), 1, 19)) as integer) - cast(strftime('%s', substr(a.last_good_end_time, 1, 19)) as integer)
+       - (substr((select as_of from report_clock), 21, 6) < substr(a.last_good_end_time, 21, 6)))) / 3600 as hours_since_good,
+  coalesce(o.rpo_hours, e.rpo_hours, 24) as rpo_hours,
+  coalesce(a.last_good_end_time >= strftime('%Y-%m-%dT%H:%M:%S', substr(c.as_of, 1, 19), '-' || coalesce(o.rpo_hours, e.rpo_hours, 24) || ' hours') || substr(c.as_of, 20), 0) as within_rpo,
+  case when a.last_attempt_result in ('Success', 'Warning') then 0 else (select count(*) from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' and x.end_time > coalesce(a.last_good_end_time, '')) end as consecutive_failures,
+  case when a.bad_result = 'Failed' then a.bad_reason when a.bad_result is not null then (select x.reason from cdp_replica_task_sessions x where x.end_time is not null and x.state in ('Completed') and x.result not in ('Success', 'Warning') and x.backup_server_uid is not null and length(x.vm_display_name) <= 500 and x.vm_display_name = a.vm_display_name and x.backup_server_uid = a.backup_server_uid and x.result = 'Failed' order by x.end_time desc, x.creation_time desc limit 1) end as last_failure_reason
+from (
+  select m.vm_display_name, m.backup_server_uid, g.end_time as last_good_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.end_time else x.end_time end as last_attempt_end_time,
+    case when x.end_time is null or g.end_time >= x.end_time then g.result else x.result end as last_attempt_result,
+    case when x.end_time is null or g.end_time >= x.end_time then g.policy_uid else x.policy_uid end as parent_uid,
+    x.result as bad_result, x.reason as bad_reason
+  from (
+    select m.vm_display_name, m.backup_server_uid,
+      (select t.rowid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1) as good_id,
+      (select t.rowid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500 and t.vm_display_name = m.vm_display_name and t.backup_server_uid = m.backup_server_uid order by t.end_time desc, t.creation_time desc limit 1) as bad_id
+    from (
+      select distinct u.vm_display_name, u.backup_server_uid from (
+        select t.vm_display_name, t.backup_server_uid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+        union all
+        select t.vm_display_name, t.backup_server_uid from cdp_replica_task_sessions t where t.end_time is not null and t.state in ('Completed') and t.result not in ('Success', 'Warning') and t.backup_server_uid is not null and length(t.vm_display_name) <= 500
+      ) u
+    ) m
+  ) m
+  left join cdp_replica_task_sessions g on g.rowid = m.good_id
+  left join cdp_replica_task_sessions x on x.rowid = m.bad_id
+) a
+cross join report_clock c
+left join report_settings e on e.job_uid = '00000000-0000-0000-0000-000000000000'
+left join backup_servers b on b.uid = a.backup_server_uid
+left join cdp_policies f on f.uid = a.parent_uid
+left join report_settings o on o.job_uid = f.uid;
+
+insert into schema_comments (table_name, column_name, computed_type, description) values
+  ('machine_protection', null, null, 'As `vm_protection`, looked up by the machine''s name'),
+  ('machine_protection', 'backup_server_uid', null, 'The backup server'),
+  ('machine_protection', 'backup_server_name', null, 'The backup server''s name'),
+  ('machine_protection', 'vm_display_name', null, 'Name of the machine'),
+  ('machine_protection', 'protection', 'TEXT', 'backup, replica or cdp'),
+  ('machine_protection', 'job_name', 'TEXT', 'The job or CDP policy of the last attempt'),
+  ('machine_protection', 'last_attempt_end_time', 'TEXT', 'When the last attempt ended'),
+  ('machine_protection', 'last_attempt_result', 'TEXT', 'How it ended'),
+  ('machine_protection', 'last_good_end_time', null, 'When the last attempt with Success or Warning ended'),
+  ('machine_protection', 'hours_since_good', 'INTEGER', 'Whole hours since then'),
+  ('machine_protection', 'rpo_hours', 'INTEGER', 'How old it may be, from report_settings'),
+  ('machine_protection', 'within_rpo', 'INTEGER', 'Whether it is no older than that'),
+  ('machine_protection', 'consecutive_failures', 'INTEGER', 'Attempts that failed since then'),
+  ('machine_protection', 'last_failure_reason', 'TEXT', 'The reason of the last attempt that failed');

@@ -27,7 +27,7 @@ QUESTIONS = [
     ("job_daily_results", "14 days", "day >= {d14}"),
     ("job_daily_results", "30 days", "day >= {d30}"),
     ("vm_protection", "all machines", ""),
-    ("vm_protection", "one machine", "vm_display_name = 'app-server-117'"),
+    ("machine_protection", "one machine", "vm_display_name = 'app-server-117'"),
     ("machine_sessions", "one machine, 90 days", "vm_display_name = 'app-server-117' and creation_time >= {t90}"),
     ("vm_daily_status", "one machine", "vm_display_name = 'app-server-117'"),
     ("vm_daily_status", "7 days", "day >= {d7}"),

@@ -51,7 +51,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let load = |overrides: &config::Overrides, need| -> anyhow::Result<Settings> {
         let settings = config::load(need, overrides, &surroundings)?;
         telemetry::init(&settings.log)?;
-        for said in variables::unknown(std::env::vars_os().map(|(name, _)| name)) {
+        for said in variables::misspelt(std::env::vars_os().map(|(name, _)| name)) {
             tracing::warn!("{said}");
         }
         Ok(settings)

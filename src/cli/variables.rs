@@ -32,24 +32,26 @@ pub(super) fn all(command: &Command) -> BTreeMap<String, String> {
     all
 }
 
-/// A word about each of these that is called as if it were read here, and is not: a slip of the pen would otherwise be
-/// found months later. It may be meant for something else, and so is no reason not to start.
-pub(super) fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
-    let mut unknown: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
-    unknown.retain(|name| name.starts_with("VEMSYNC_"));
-    if unknown.is_empty() {
-        return unknown;
+const PREFIX: &str = "VEMSYNC_";
+
+/// A word about each of these that is called almost as one that is read here: a slip of the pen would otherwise be found
+/// months later. It may be meant for something else, and so is no reason not to start.
+pub(super) fn misspelt(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let ours = names.filter_map(|name| Some(name.into_string().ok()?.strip_prefix(PREFIX)?.to_owned()));
+    let mut ours: Vec<String> = ours.collect();
+    if ours.is_empty() {
+        return ours;
     }
+    ours.sort_unstable();
     let mut command = Cli::command();
     command.build();
-    let known = all(&command);
-    unknown.retain(|name| !known.contains_key(name));
-    unknown.sort_unstable();
-    let said = |name: &String| match nearest(name, known.keys().map(String::as_str)) {
-        Some(near) => format!("{name}: there is no such setting; did you mean {near}?"),
-        None => format!("{name}: there is no such setting; unset it"),
+    let all = all(&command);
+    let known: Vec<&str> = all.keys().filter_map(|name| name.strip_prefix(PREFIX)).collect();
+    let said = |name: &String| {
+        let near = nearest(name, known.iter().copied()).filter(|near| near != name)?;
+        Some(format!("{PREFIX}{name}: there is no such setting; did you mean {PREFIX}{near}?"))
     };
-    unknown.iter().map(said).collect()
+    ours.iter().filter_map(said).collect()
 }
 
 /// The variables in the help of flags, and which flag each stands for.
@@ -75,8 +77,15 @@ mod tests {
 
     #[test]
     fn a_misspelt_variable_is_told_with_the_nearest_and_others_are_not() {
-        let names = ["VEMSYNC_INTERVALL", "HOME", "VEMSYNC_INTERVAL", "VEMSYNC_KEEP", "VEMSYNC_PASSWORD_FILES"];
-        let said = unknown(names.iter().map(OsString::from));
+        let names = [
+            "VEMSYNC_INTERVALL",
+            "HOME",
+            "VEMSYNC_INTERVAL",
+            "VEMSYNC_KEEP",
+            "VEMSYNC_PASSWORD_FILES",
+            "VEMSYNC_TEST_POSTGRES",
+        ];
+        let said = misspelt(names.iter().map(OsString::from));
         assert_eq!(
             said,
             [

@@ -282,6 +282,9 @@ pub const SYNC_FRESHNESS: View = View {
     ],
 };
 
+/// See `machine_protection` in the data dictionary.
+pub const MACHINE_PROTECTION: View = View { name: "machine_protection", columns: VM_PROTECTION.columns };
+
 /// See `machine_sessions` in the data dictionary.
 pub const MACHINE_SESSIONS: View = View {
     name: "machine_sessions",
@@ -320,6 +323,7 @@ pub const VIEWS: &[&View] = &[
     &DAILY_RESULTS,
     &AUDIT_MONTHLY,
     &SYNC_FRESHNESS,
+    &MACHINE_PROTECTION,
     &MACHINE_SESSIONS,
     &REPORT_CLOCK,
 ];

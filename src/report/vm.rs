@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveTime;
 
 use super::ask::{Ask, Rows, section, sentences, tone};
-use super::views::{MACHINE_SESSIONS, RESTORE_AUDIT, SIZE_GROWTH, VM_DAILY_STATUS, VM_PROTECTION};
+use super::views::{MACHINE_PROTECTION, MACHINE_SESSIONS, RESTORE_AUDIT, SIZE_GROWTH, VM_DAILY_STATUS};
 use super::{Body, Chart, HeatRow, Line, Section, Unit};
 use crate::store::{Cell, Error};
 
@@ -45,7 +45,7 @@ async fn protections(ask: &Ask<'_>) -> Result<Section, Error> {
         "last_failure_reason",
     ];
     let order = "backup_server_name, protection, job_name";
-    let rows = ask.rows_of_names(&VM_PROTECTION, &columns, "vm_display_name", &[], "").await?.sorted(order);
+    let rows = ask.rows_of_names(&MACHINE_PROTECTION, &columns, "vm_display_name", &[], "").await?.sorted(order);
     let (table, rest) = rows.table(MOST, "It is not protected.");
     Ok(section("protections", "How it is protected", rest, Body::Table(table)))
 }

@@ -1,11 +1,16 @@
 //! How machines fared: protection, days, CDP and sizes.
 
-use vemsync::report::views::{CDP_STATUS, SIZE_GROWTH, VM_DAILY_STATUS, VM_PROTECTION};
+use vemsync::report::views::{CDP_STATUS, MACHINE_PROTECTION, SIZE_GROWTH, VM_DAILY_STATUS, VM_PROTECTION};
 
 use super::Expected;
 
-pub const EXPECTED: &[Expected] =
-    &[(&VM_PROTECTION, PROTECTION), (&VM_DAILY_STATUS, DAYS), (&CDP_STATUS, CDP), (&SIZE_GROWTH, SIZES)];
+pub const EXPECTED: &[Expected] = &[
+    (&VM_PROTECTION, PROTECTION),
+    (&MACHINE_PROTECTION, PROTECTION),
+    (&VM_DAILY_STATUS, DAYS),
+    (&CDP_STATUS, CDP),
+    (&SIZE_GROWTH, SIZES),
+];
 
 // The RPO is 24 hours: since 30 March, 12:00. That of the weekly job is 170.
 const PROTECTION: &str = "
