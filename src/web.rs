@@ -120,17 +120,26 @@ impl Web {
         self.site.get()
     }
 
-    /// Makes the morning page before anybody asks for it, where that takes longer than a visitor likes to wait. Does not
-    /// end.
+    /// Makes what takes longer than a visitor likes to wait before anybody asks for it. Does not end.
     pub async fn keep_ready(&self) {
         loop {
-            tokio::time::sleep(self.renew(reports::SLOW).await).await;
+            // One after the other: visitors need a look meanwhile.
+            let overview = Box::pin(self.renew_overview(kept::SLOW)).await;
+            let machines = Box::pin(self.renew_machines(kept::SLOW)).await;
+            tokio::time::sleep(overview.max(machines)).await;
         }
     }
 
-    /// Makes it once, and keeps it if that took so long. Returns the pause until the next time.
-    pub async fn renew(&self, slow: Duration) -> Duration {
-        reports::renew_overview(self, slow).await
+    /// Makes the morning page, and keeps it if that takes so long. Returns the pause until the next time.
+    pub async fn renew_overview(&self, slow: Duration) -> Duration {
+        let Some(site) = self.site() else { return slow };
+        reports::renew_overview(self, site, slow).await
+    }
+
+    /// … and the machines that can be searched for.
+    pub async fn renew_machines(&self, slow: Duration) -> Duration {
+        let Some(site) = self.site() else { return slow };
+        self.names.renew_machines(site, slow).await
     }
 
     /// Where no account is asked for, a page of somebody else must not make the operator's browser read this under a name

@@ -6,11 +6,20 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::PAGE_PATIENCE;
+
 /// How many are kept, by their keys.
 const MOST: usize = 4;
 
 /// The longer something takes to make, the longer it is kept: for so many times that while.
 const WORTH: u32 = 20;
+
+/// What takes longer than this is made before anybody asks for it …
+pub(super) const SLOW: Duration = Duration::from_millis(250);
+/// … this often …
+const RENEWED: Duration = Duration::from_secs(300);
+/// … and for no more than one in so many seconds.
+const SHARE: u32 = 200;
 
 /// The newest things that were made, each under its key and up to its end.
 pub(super) struct Kept<K, T> {
@@ -38,12 +47,19 @@ impl<K: PartialEq, T> Kept<K, T> {
         Ok(new)
     }
 
-    /// Keeps what was made before anybody asked, for as long as that says.
-    pub(super) async fn put(&self, key: K, new: T, lasts: Duration) {
+    /// Makes something before anybody asks for it, and keeps it until the next time if that took so long. Returns the
+    /// pause until then.
+    pub(super) async fn renew<E>(&self, key: K, slow: Duration, make: impl AsyncFnOnce() -> Result<T, E>) -> Duration {
+        let begun = Instant::now();
+        let made = make().await;
+        let took = begun.elapsed();
+        let Some(new) = made.ok().filter(|_| took >= slow) else { return RENEWED };
+        let pause = RENEWED.max(SHARE * took);
         let mut made = self.made.lock().await;
         made.retain(|(known, _, _)| *known != key);
         made.truncate(MOST - 1);
-        made.insert(0, (key, Instant::now() + lasts, Arc::new(new)));
+        made.insert(0, (key, Instant::now() + pause + PAGE_PATIENCE, Arc::new(new)));
+        pause
     }
 }
 
@@ -90,13 +106,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_made_in_advance_takes_the_place_of_what_was_there() {
+    async fn what_is_slow_is_made_in_advance_and_kept_until_the_next_time() {
         let kept = Kept::new(Duration::from_secs(600));
+        let renew = async |slow, takes, made: Result<u8, &str>| {
+            let make = async || {
+                sleep(Duration::from_secs(takes)).await;
+                made
+            };
+            kept.renew("a", Duration::from_secs(slow), make).await
+        };
+        // Neither what is quick nor what failed.
+        assert_eq!(renew(2, 1, Ok(7)).await, RENEWED);
+        assert_eq!(renew(1, 60, Err("no")).await, RENEWED);
         assert_eq!(got(&kept, "a", Ok(1)).await, Ok(1));
-        kept.put("a", 2, Duration::from_secs(100)).await;
-        advance(Duration::from_secs(99)).await;
+        assert_eq!(renew(1, 1, Ok(2)).await, RENEWED);
+        advance(RENEWED + Duration::from_secs(5)).await;
         assert_eq!(got(&kept, "a", Ok(3)).await, Ok(2));
-        advance(Duration::from_secs(1)).await;
-        assert_eq!(got(&kept, "a", Ok(3)).await, Ok(3));
+        assert_eq!(renew(1, 5, Ok(4)).await, Duration::from_secs(1000));
+        advance(Duration::from_secs(1005)).await;
+        assert_eq!(got(&kept, "a", Ok(5)).await, Ok(4));
+        advance(PAGE_PATIENCE).await;
+        assert_eq!(got(&kept, "a", Ok(5)).await, Ok(5));
     }
 }

@@ -1,10 +1,11 @@
 //! The names of jobs and machines, for the search and for links. Listing the machines of years takes a third of a
-//! second, so they are kept for a while.
+//! second.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::kept::Kept;
+use super::{Site, in_time};
 use crate::store::{Known, Look, Result};
 
 const JOBS_LAST: Duration = Duration::from_secs(20);
@@ -25,6 +26,12 @@ impl Default for Names {
 impl Names {
     pub(super) async fn jobs(&self, look: &Look) -> Result<Arc<Vec<Known>>> {
         self.jobs.get((), async || look.jobs().await).await
+    }
+
+    /// Lists the machines before anybody asks for them; see [`Kept::renew`].
+    pub(super) async fn renew_machines(&self, site: &Site, slow: Duration) -> Duration {
+        let make = async || in_time(async { Ok(site.looks.look().await?.machines().await?) }).await;
+        self.machines.renew((), slow, make).await
     }
 
     pub(super) async fn machines(&self, look: &Look) -> Result<Arc<Vec<Known>>> {

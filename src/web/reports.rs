@@ -1,6 +1,6 @@
 //! Reports as pages: the last 24 hours, one job, one machine.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, State};
@@ -12,20 +12,13 @@ use serde::Deserialize;
 use super::kept::Kept;
 use super::link::{self, Links};
 use super::page::{self, Failure, Page};
-use super::{PAGE_PATIENCE, Web, in_time};
+use super::{Site, Web, in_time};
 use crate::report::form::clean;
 use crate::report::{self, About, Body, Report, Request, Subject};
 use crate::store::Look;
 
 /// Nobody is shown an older one that was made for somebody else. It says from when it is.
 const OVERVIEW_LASTS: Duration = Duration::from_secs(30);
-
-/// An overview that takes longer than this is made before anybody asks for it …
-pub(super) const SLOW: Duration = Duration::from_millis(250);
-/// … this often …
-const RENEWED: Duration = Duration::from_secs(300);
-/// … and for no more than one in so many seconds.
-const SHARE: u32 = 200;
 
 /// Overviews by their zones.
 pub(super) type Overviews = Kept<Tz, Report>;
@@ -83,21 +76,10 @@ async fn overview(look: &Look, zone: Tz) -> Result<Report, Failure> {
     Ok(asked.build(look).await?)
 }
 
-/// Makes the morning page, and keeps it until the next time where that is slow. Returns the pause until then.
-pub(super) async fn renew_overview(web: &Web, slow: Duration) -> Duration {
-    let Some(site) = web.site() else { return RENEWED };
-    let begun = Instant::now();
-    let made = in_time(async { overview(&site.looks.look().await?, Tz::UTC).await }).await;
-    let took = begun.elapsed();
-    match made {
-        Ok(report) if took >= slow => {
-            let pause = RENEWED.max(SHARE * took);
-            web.overviews.put(Tz::UTC, report, pause + PAGE_PATIENCE).await;
-            pause
-        }
-        // Whoever asks for it will be told what is wrong.
-        _ => RENEWED,
-    }
+/// Makes the morning page before anybody asks for it; see [`Kept::renew`].
+pub(super) async fn renew_overview(web: &Web, site: &Site, slow: Duration) -> Duration {
+    let make = async || in_time(async { overview(&site.looks.look().await?, Tz::UTC).await }).await;
+    web.overviews.renew(Tz::UTC, slow, make).await
 }
 
 /// One job, or one CDP policy.

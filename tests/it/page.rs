@@ -323,15 +323,22 @@ async fn where_the_last_24_hours_take_long_to_make_they_are_made_before_anybody_
             words(&pages.page("/last-24-hours").await).contains(&text)
         };
         // Not where it is done in no time.
-        assert!(pages.web.renew(Duration::MAX).await >= Duration::from_secs(300));
+        assert!(pages.web.renew_overview(Duration::MAX).await >= Duration::from_secs(300));
         database.execute(&as_of(17)).await;
-        assert!(pages.web.renew(Duration::ZERO).await >= Duration::from_secs(300));
+        assert!(pages.web.renew_overview(Duration::ZERO).await >= Duration::from_secs(300));
         // What was made in advance stays, however late it has become.
         database.execute(&as_of(38)).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(shown(17).await && !shown(38).await);
         database.execute(&as_of(51)).await;
-        assert!(pages.web.renew(Duration::ZERO).await >= Duration::from_secs(300));
+        assert!(pages.web.renew_overview(Duration::ZERO).await >= Duration::from_secs(300));
         assert!(shown(51).await && !shown(17).await);
+        // So it is with the machines that can be searched for.
+        assert!(pages.web.renew_machines(Duration::ZERO).await >= Duration::from_secs(300));
+        database.execute("update backup_task_sessions set vm_display_name = 'new-name' where vm_display_name like 'office-mail%'").await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(pages.page("/search?q=office-mail").await.contains("office-mail-01</a>"));
+        assert!(pages.web.renew_machines(Duration::ZERO).await >= Duration::from_secs(300));
+        assert!(pages.page("/search?q=new-name").await.contains("new-name</a>"));
     }
 }
