@@ -42,8 +42,7 @@ impl<K: PartialEq, T> Kept<K, T> {
         }
         let begun = Instant::now();
         let new = Arc::new(make().await?);
-        made.truncate(MOST - 1);
-        made.insert(0, (key, Instant::now() + (WORTH * begun.elapsed()).min(self.longest), new.clone()));
+        keep(&mut made, key, (WORTH * begun.elapsed()).min(self.longest), new.clone());
         Ok(new)
     }
 
@@ -55,12 +54,16 @@ impl<K: PartialEq, T> Kept<K, T> {
         let took = begun.elapsed();
         let Some(new) = made.ok().filter(|_| took >= slow) else { return RENEWED };
         let pause = RENEWED.max(SHARE * took);
-        let mut made = self.made.lock().await;
-        made.retain(|(known, _, _)| *known != key);
-        made.truncate(MOST - 1);
-        made.insert(0, (key, Instant::now() + pause + PAGE_PATIENCE, Arc::new(new)));
+        keep(&mut *self.made.lock().await, key, pause + PAGE_PATIENCE, Arc::new(new));
         pause
     }
+}
+
+/// Keeps it in the place of what was there under its key, and the newest of all.
+fn keep<K: PartialEq, T>(made: &mut Vec<(K, Instant, Arc<T>)>, key: K, lasts: Duration, new: Arc<T>) {
+    made.retain(|(known, _, _)| *known != key);
+    made.truncate(MOST - 1);
+    made.insert(0, (key, Instant::now() + lasts, new));
 }
 
 #[cfg(test)]
